@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The in-kernel interrupt chips as the rest of the module sees them: create
+ * and destroy, raise a line, send an MSI, route GSIs.
+ */
+#ifndef MINIKVM_IRQCHIP_H
+#define MINIKVM_IRQCHIP_H
+
+#include "../minikvm.h"
+
+/* Who drives a line: levels of different sources are ORed. */
+#define IRQ_SOURCE_USER		0
+#define IRQ_SOURCE_PIT		1
+#define IRQ_SOURCE_RESAMPLE	2
+
+/* CREATE_IRQCHIP: vm->lock held, no vCPU created yet (caller checks EEXIST/EINVAL). */
+int irqchip_create(struct vm *vm);
+/* Teardown, vCPUs already gone; safe when never created. */
+void irqchip_destroy(struct vm *vm);
+
+/* CREATE_PIT2: vm->lock held. -EEXIST, -ENOENT without irqchip, -ENOMEM. */
+int pit_create(struct vm *vm, u32 flags);
+void pit_destroy(struct vm *vm);
+int pit_get_state(struct vm *vm, struct minikvm_pit_state2 *ps);
+int pit_set_state(struct vm *vm, const struct minikvm_pit_state2 *ps);
+
+/* GET/SET_IRQCHIP: -EINVAL unknown chip_id. */
+int irqchip_get(struct vm *vm, struct minikvm_irqchip *chip);
+int irqchip_set(struct vm *vm, const struct minikvm_irqchip *chip);
+
+/*
+ * Raise or lower a GSI through the routing table. Any context that may take
+ * spinlocks (hard interrupt included). Returns <0 masked/ignored, 0 coalesced,
+ * >0 delivered to that many, as IRQ_LINE_STATUS reports.
+ */
+int irq_set_level(struct vm *vm, u32 gsi, int level, int source);
+/* SIGNAL_MSI: as irq_set_level; -EINVAL on flags. */
+int irq_send_msi(struct vm *vm, const struct minikvm_msi *msi);
+/* SET_GSI_ROUTING: replaces the table. -EINVAL, -ENOMEM. */
+int irq_set_routing(struct vm *vm, const struct minikvm_irq_routing_entry *entries,
+		    u32 nr, u32 flags);
+int irq_default_routing(struct vm *vm);
+
+/* 8259: level of the INTR wire as last computed, and the INTA cycle. */
+bool pic_intr(struct vm *vm);
+int pic_read_irq(struct vm *vm);		/* vector, acknowledges */
+
+/* I/O APIC: a LAPIC broadcast this EOI. */
+void ioapic_eoi(struct vcpu *vcpu, u8 vector);
+bool ioapic_handles_vector(struct vm *vm, u8 vector);
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The local APIC as the rest of the module sees it.
+ */
+#ifndef MINIKVM_LAPIC_H
+#define MINIKVM_LAPIC_H
+
+#include "../minikvm.h"
+
+/* Bits of vcpu->apic_events. */
+#define APIC_EVENT_INIT		0
+#define APIC_EVENT_SIPI		1
+
+int lapic_create(struct vcpu *vcpu);		/* sets vcpu->lapic; -ENOMEM */
+void lapic_free(struct vcpu *vcpu);
+void lapic_reset(struct vcpu *vcpu, bool init);
+
+/* Interrupt delivery, any context (IRR bits are atomic). */
+struct lapic_msg {
+	u32 dest;
+	u8 vector;
+	u8 mode;		/* delivery mode, APIC_MODE_* >> 8 */
+	u8 shorthand;
+	bool logical;
+	bool level;		/* ICR level bit: assert */
+	bool trig_level;
+};
+/* Number of local APICs that took it; <0 none matched. @src NULL: from a chip. */
+int lapic_deliver(struct vm *vm, struct vcpu *src, const struct lapic_msg *msg);
+void lapic_map_update(struct vm *vm);		/* ids changed: rebuild the fast map */
+
+/* vCPU thread. Highest deliverable vector (PPR considered) or -1. */
+int lapic_pending(struct vcpu *vcpu);
+void lapic_accept(struct vcpu *vcpu, u8 vector);	/* IRR to ISR */
+bool lapic_enabled(struct vcpu *vcpu);
+bool lapic_accepts_pic(struct vcpu *vcpu);		/* LINT0 wired to the 8259 */
+void lapic_nmi_wd(struct vcpu *vcpu);			/* LINT1/virtual wire NMI */
+/*
+ * Merge of LAPIC and 8259, also right without in-kernel chips (none pending).
+ * vcpu_irq_ack() returns the vector and starts its service, or -1.
+ */
+bool vcpu_irq_pending(struct vcpu *vcpu);
+int vcpu_irq_ack(struct vcpu *vcpu);
+
+/* Task priority, CR8. */
+unsigned long lapic_get_cr8(struct vcpu *vcpu);
+void lapic_set_tpr(struct vcpu *vcpu, unsigned long cr8);
+
+/* MSRs: IA32_APIC_BASE (checked: -EINVAL), x2APIC 0x800..0x8ff, TSC deadline. */
+int lapic_set_base(struct vcpu *vcpu, u64 value, bool host);
+int lapic_msr_read(struct vcpu *vcpu, u32 msr, u64 *data);
+int lapic_msr_write(struct vcpu *vcpu, u32 msr, u64 data);
+u64 lapic_get_tsc_deadline(struct vcpu *vcpu);
+void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 tsc);
+
+/* The timer fired while this vCPU was away: raise it now (vCPU thread). */
+bool lapic_timer_pending(struct vcpu *vcpu);
+void lapic_timer_inject(struct vcpu *vcpu);
+void lapic_timer_migrate(struct vcpu *vcpu);		/* on vcpu_load on a new CPU */
+
+/* INIT and SIPI arrived: apply them (vCPU thread, before entry). */
+bool lapic_has_events(struct vcpu *vcpu);
+int lapic_accept_events(struct vcpu *vcpu);
+
+int lapic_get_state(struct vcpu *vcpu, struct minikvm_lapic_state *s);
+int lapic_set_state(struct vcpu *vcpu, const struct minikvm_lapic_state *s);
+
+/* MMIO at APIC base: 0, -EOPNOTSUPP not this address or x2APIC/disabled. */
+int lapic_mmio_read(struct vcpu *vcpu, gpa_t addr, int len, void *data);
+int lapic_mmio_write(struct vcpu *vcpu, gpa_t addr, int len, const void *data);
+#endif

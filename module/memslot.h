@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Memory slots and the only door to guest memory: gfn to hva, and reading and
+ * writing guest physical ranges with a length.
+ */
+#ifndef MINIKVM_MEMSLOT_H
+#define MINIKVM_MEMSLOT_H
+
+#include "minikvm.h"
+
+/**
+ * struct memslot - one range of guest-physical memory
+ * @base_gfn: first gfn
+ * @npages: length in 4 KiB pages
+ * @hva: where the VMM mapped it
+ * @id: the number userspace gave it (address space in bits 31..16 is refused)
+ * @flags: MINIKVM_MEM_LOG_DIRTY_PAGES | MINIKVM_MEM_READONLY
+ * @dirty_bitmap: one bit per page while dirty logging is on, else NULL
+ */
+struct memslot {
+	gfn_t base_gfn;
+	unsigned long npages;
+	unsigned long hva;
+	u32 id;
+	u32 flags;
+	unsigned long *dirty_bitmap;
+};
+
+int memslots_init(struct vm *vm);
+void memslots_destroy(struct vm *vm);
+/* SET_USER_MEMORY_REGION, with KVM's errno for every mistake. */
+int memslot_set(struct vm *vm, const struct minikvm_userspace_memory_region *mem);
+/* GET_DIRTY_LOG. */
+int memslot_get_dirty_log(struct vm *vm, struct minikvm_dirty_log *log);
+
+/* Callers hold srcu_read_lock(&vm->srcu) or vm->slots_lock. */
+struct memslot *memslot_find(struct vm *vm, gfn_t gfn);
+void memslot_mark_dirty(struct vm *vm, struct memslot *slot, gfn_t gfn);
+
+/*
+ * The door. Each takes the SRCU lock itself and returns 0 or -EFAULT (no slot,
+ * read-only slot, or the host mapping is gone). @len may cross pages.
+ * Called by a thread of the VM's own mm.
+ */
+int guest_read(struct vm *vm, gpa_t gpa, void *data, size_t len);
+int guest_write(struct vm *vm, gpa_t gpa, const void *data, size_t len);
+/* Atomic compare-and-exchange of 1, 2, 4 or 8 bytes that do not cross a page:
+ * 0 done, -EAGAIN *old differed (updated), -EFAULT, -EINVAL. */
+int guest_cmpxchg(struct vm *vm, gpa_t gpa, u64 *old, u64 new, size_t len);
+#endif

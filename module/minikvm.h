@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The types every part of the module shares: the VM, the vCPU, the vendor
+ * operations, and the glossary of address kinds. What one area alone needs
+ * lives in that area's own header.
+ *
+ * Addresses, as everywhere in the field:
+ *   gva  guest virtual      what a guest instruction names
+ *   gpa  guest physical     what the guest's page tables yield; gfn = gpa >> 12
+ *   hva  host virtual       an address in the VMM's process
+ *   hpa  host physical      what EPT yields; pfn = hpa >> 12
+ */
+#ifndef MINIKVM_H
+#define MINIKVM_H
+
+#include <linux/types.h>
+#include <linux/kvm_types.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/rcuwait.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/srcu.h>
+#include <linux/user-return-notifier.h>
+#include <linux/workqueue.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+
+#include "../uapi/minikvm.h"
+
+#define MK_MAX_VCPUS		288	/* vCPUs of one VM */
+#define MK_MAX_VCPU_ID		1024	/* exclusive bound of an APIC id */
+#define MK_MAX_MEMSLOTS		512	/* user memory slots of one VM */
+#define MK_MAX_CPUID_ENTRIES	256
+#define MK_MAX_MSR_ENTRIES	256	/* exclusive, as KVM bounds it */
+#define MK_NR_GSI		4096	/* routable GSIs of one VM */
+#define MK_INVALID_GPA		(~(gpa_t)0)
+
+struct vm;
+struct vcpu;
+struct lapic;
+struct ioapic;
+struct pic;
+struct pit;
+struct irq_routing_table;
+struct io_bus;
+struct memslots;
+
+/*
+ * What an exit handler decided. Errno values never travel through it: a
+ * handler that fails stores a negative errno in vcpu->run_errno first.
+ */
+enum exit_action {
+	EXIT_RESUME,	/* handled: enter the guest again */
+	EXIT_TO_USER,	/* vcpu->run is filled in: RUN returns 0 */
+	EXIT_FAIL,	/* RUN returns vcpu->run_errno */
+};
+
+/* Where a vCPU is, for whoever wants its attention (see vcpu_kick()). */
+enum vcpu_mode {
+	VCPU_OUTSIDE_GUEST,
+	VCPU_IN_GUEST,
+	VCPU_EXITING,
+};
+
+/*
+ * Bits of vcpu->requests: work to be done by the vCPU's own thread before its
+ * next entry. Set with vcpu_request(), which orders the request before a kick.
+ */
+enum vcpu_request {
+	REQ_EVENT,		/* look for something to inject */
+	REQ_TLB_FLUSH,		/* EPT translations of this VM went stale */
+	REQ_TLB_FLUSH_GUEST,	/* drop this vCPU's linear translations */
+	REQ_TRIPLE_FAULT,	/* leave with MINIKVM_EXIT_SHUTDOWN */
+	REQ_CLOCK_UPDATE,	/* refresh the guest's pvclock page */
+	REQ_UNBLOCK,		/* leave a HLT without an interrupt */
+	REQ_VM_DEAD,		/* a broken invariant: RUN returns -EIO */
+	REQ_SCAN_IOAPIC,	/* recompute which vectors need an EOI exit */
+	REQ_OUTSIDE_GUEST,	/* only be seen outside guest mode, once */
+};
+
+/* Index of a general register in vcpu->regs, in instruction-encoding order. */
+enum vcpu_reg {
+	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+	REG_RIP,
+	NR_VCPU_REGS,
+	/* Not in regs[], but cached with the same valid bits. */
+	REG_RFLAGS = NR_VCPU_REGS,
+	REG_CR0,	/* bits the guest changes without an exit */
+	REG_CR3,
+	REG_CR4,
+	REG_SEGMENTS,
+	NR_CACHED_REGS,
+};
+
+/* Index of a segment register, in instruction-encoding order. */
+enum vcpu_seg {
+	SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_TR, SEG_LDTR,
+	NR_VCPU_SEGS,
+};
+
+/**
+ * struct queued_exception - an exception on its way into the guest
+ * @pending: raised by emulation, not yet written to the VMCS
+ * @injected: written to the VMCS; re-injected if the entry did not deliver it
+ * @has_error_code: @error_code is pushed on the guest's stack
+ * @has_payload: @payload is CR2 (#PF) or the DR6 bits (#DB), not yet applied
+ * @vector: exception vector, 0..31
+ * @error_code: as the guest's handler sees it
+ * @payload: see @has_payload
+ */
+struct queued_exception {
+	bool pending;
+	bool injected;
+	bool has_error_code;
+	bool has_payload;
+	u8 vector;
+	u32 error_code;
+	u64 payload;
+};
+
+/**
+ * struct vcpu_events - what waits to be delivered to the guest
+ *
+ * Only the vCPU's own thread (holder of vcpu->mutex) touches it, except
+ * @nmi_queued, which anyone may increment.
+ */
+struct vcpu_events {
+	struct queued_exception exception;
+	struct {
+		bool injected;		/* an interrupt is in the VMCS */
+		bool soft;
+		u8 nr;
+	} interrupt;
+	bool nmi_injected;
+	bool nmi_masked;		/* only without virtual NMIs */
+	u32 nmi_pending;		/* 0..2 */
+	atomic_t nmi_queued;
+};
+
+/**
+ * struct pio_access - one IN, OUT, INS or OUTS as the exit described it
+ * @port: I/O port
+ * @size: bytes per element: 1, 2 or 4
+ * @in: guest reads
+ * @string: INS or OUTS
+ * @rep: with a REP prefix
+ * @addr_size: string forms: address size in bytes, 2, 4 or 8
+ * @seg: string forms: segment of the memory operand (ES for INS)
+ */
+struct pio_access {
+	u16 port;
+	u8 size;
+	bool in;
+	bool string;
+	bool rep;
+	u8 addr_size;
+	enum vcpu_seg seg;
+};
+
+/* Counters: per vCPU, only ever incremented by its own thread. */
+struct vcpu_stats {
+	u64 exits;
+	u64 io_exits;
+	u64 mmio_exits;
+	u64 halt_exits;
+	u64 irq_exits;
+	u64 irq_injections;
+	u64 ept_faults;
+	u64 user_exits;
+	u64 tlb_flushes;
+};
+
+/**
+ * struct vcpu - one virtual CPU
+ *
+ * Embedded in the vendor's own structure (struct vcpu_vmx). Protected by
+ * @mutex unless said otherwise.
+ */
+struct vcpu {
+	struct vm *vm;
+	u32 id;				/* as given to CREATE_VCPU: the APIC id */
+	u32 idx;			/* position in vm->vcpus */
+	struct mutex mutex;		/* held during every vCPU ioctl */
+	struct minikvm_run *run;	/* the mmap'ed page */
+	void *pio_data;			/* the page after it, PIO payload */
+
+	/* Scheduling and attention; any context. */
+	int cpu;			/* where it is loaded, -1 if nowhere */
+	int mode;			/* enum vcpu_mode */
+	unsigned long requests;
+	struct preempt_notifier preempt;
+	struct rcuwait wait;
+	bool scheduled_out;
+	bool preempted;
+
+	/* RUN in progress. */
+	int run_errno;
+	sigset_t sigset;
+	bool sigset_active;
+	enum exit_action (*complete_userspace_io)(struct vcpu *vcpu);
+
+	/* Registers. Caches of VMCS fields say so through reg_valid. */
+	unsigned long regs[NR_VCPU_REGS];
+	unsigned long rflags;
+	unsigned long reg_valid;	/* BIT(REG_x): the copy here is current */
+	unsigned long reg_dirty;	/* BIT(REG_x): newer than the VMCS */
+	unsigned long cr0, cr0_guest_owned;
+	unsigned long cr2;
+	unsigned long cr3;
+	unsigned long cr4, cr4_guest_owned;
+	unsigned long cr8;		/* without an in-kernel LAPIC */
+	u64 efer;
+	u64 apic_base;
+	u64 pdptrs[4];			/* PAE paging */
+	unsigned long db[4], dr6, dr7;
+	bool db_loaded;			/* hardware DRs hold the guest's */
+	u64 xcr0, xss;
+	u64 host_xcr0;
+	struct fpu_guest guest_fpu;
+	bool guest_fpu_loaded;
+
+	struct vcpu_events events;
+
+	/* Interrupt controller and multiprocessor state. */
+	struct lapic *lapic;		/* NULL without in-kernel irqchip */
+	u32 mp_state;			/* MINIKVM_MP_STATE_* */
+	unsigned long apic_events;	/* INIT and SIPI, see lapic.h; any context */
+	u8 sipi_vector;
+
+	/* CPUID. */
+	struct minikvm_cpuid_entry2 *cpuid_entries;
+	int cpuid_nent;
+	u8 maxphyaddr;
+	u64 reserved_gpa_bits;
+	unsigned long cr4_reserved;
+	u64 supported_xcr0;
+	u32 pv_features;		/* MINIKVM_CPUID_FEATURES.eax, 0 if none */
+	bool has_run;
+
+	/* MSRs without a home of their own. */
+	u64 pat;
+	u64 misc_enable;
+	u64 mtrr_def_type;
+	u64 mtrr_fixed[11];
+	u64 mtrr_var[16];
+	u64 mcg_cap, mcg_status, mcg_ctl;
+	u64 mce_banks[4 * 32];
+	u64 spec_ctrl;
+	u64 arch_capabilities;
+	u64 microcode_version;
+	u64 tsc_aux;
+	u64 tsc_offset;			/* guest TSC = host TSC + this */
+	s64 tsc_adjust;
+
+	/* kvmclock: see x86/pvclock.c. */
+	struct {
+		u64 system_time_msr;
+		gpa_t time_gpa;		/* MK_INVALID_GPA: off */
+		u32 version;
+	} pvclock;
+
+	/* Emulation in progress, across an exit to userspace. */
+	struct pio_access pio;
+	u32 pio_count;
+	u64 pio_linear_rip;
+	struct emul_ctx *emul;
+	gpa_t fault_gpa;
+
+	struct vcpu_stats stats;
+};
+
+/**
+ * struct mmu_state - the second-dimension page tables of one VM
+ *
+ * Owned by module/mmu; the vendor reads @root_hpa to make its root pointer.
+ */
+struct mmu_state {
+	rwlock_t lock;			/* every table entry of the VM */
+	struct page *root_page;
+	hpa_t root_hpa;
+	unsigned long nr_pages;		/* table pages, root included */
+	/* Host mm invalidation: see mmu/notifier.c. */
+	struct mmu_notifier notifier;
+	unsigned long notifier_seq;
+	long notifier_count;
+	hva_t notifier_start, notifier_end;
+	bool notifier_registered;
+};
+
+/**
+ * struct vm - one virtual machine
+ *
+ * Created by CREATE_VM, freed when the VM fd and every vCPU fd are closed.
+ */
+struct vm {
+	refcount_t refcount;
+	struct mm_struct *mm;		/* the creator's; other mms get -EIO */
+	struct mutex lock;		/* creating vCPUs and interrupt chips */
+	struct list_head list;		/* on the module's vm list */
+	bool dead;			/* broken: every ioctl returns -EIO */
+
+	/*
+	 * SRCU readers: memslots, the I/O buses and interrupt routing. Taken
+	 * by whoever looks, never held while the guest runs.
+	 */
+	struct srcu_struct srcu;
+
+	struct mutex slots_lock;	/* changing slots or buses */
+	struct memslots __rcu *memslots;
+	struct mmu_state mmu;
+	gpa_t tss_addr;
+	gpa_t identity_map_addr;
+
+	struct vcpu *vcpus[MK_MAX_VCPUS];	/* published with nr_vcpus */
+	int nr_vcpus;			/* atomic: smp_load_acquire() */
+	int created_vcpus;		/* under @lock: reserved places */
+	u32 bsp_id;
+
+	struct io_bus __rcu *buses[2];	/* enum io_bus_nr */
+
+	/* In-kernel interrupt chips; NULL until CREATE_IRQCHIP. */
+	struct mutex irq_lock;		/* routing updates */
+	struct pic *pic;
+	struct ioapic *ioapic;
+	struct pit *pit;
+	struct irq_routing_table __rcu *routing;
+	bool irqchip_ready;		/* smp_load_acquire(), see irqchip_in_kernel() */
+	struct mutex apic_map_lock;
+	void __rcu *apic_map;		/* struct apic_map, lapic_ipi.c */
+
+	/* Time. */
+	raw_spinlock_t tsc_lock;
+	u64 tsc_last_write, tsc_last_nsec, tsc_cur_offset;
+	s64 clock_offset;		/* kvmclock = boot time + this, ns */
+	u64 wall_clock_msr;
+};
+
+/**
+ * struct mmu_format - how the vendor spells a second-dimension table entry
+ * @read: @write: @exec: permission bits of a present entry
+ * @accessed: @dirty: hardware-set bits, 0 when the CPU has none
+ * @large: marks a leaf at level 2 or 3
+ * @memtype_wb: bits that make a leaf write-back whatever the guest's PAT says
+ * @memtype_uc: bits of an uncacheable leaf (host device memory)
+ * @mmio: value of an entry that makes every access an MMIO exit with no walk
+ * @mmio_mask: which bits of an entry compare against @mmio
+ * @max_level: largest leaf: 1 (4 KiB), 2 (2 MiB) or 3 (1 GiB)
+ */
+struct mmu_format {
+	u64 read, write, exec;
+	u64 accessed, dirty;
+	u64 large;
+	u64 memtype_wb, memtype_uc;
+	u64 mmio, mmio_mask;
+	int max_level;
+};
+
+/**
+ * struct minikvm_vendor_ops - everything that depends on the CPU vendor
+ *
+ * Unless said otherwise an operation on a vCPU is called with vcpu->mutex
+ * held, the vCPU loaded on this CPU, and may touch its VMCS.
+ */
+struct minikvm_vendor_ops {
+	const char *name;
+	size_t vcpu_size;		/* of the structure that embeds struct vcpu */
+
+	/*
+	 * Load time. @setup checks every required capability, prints one line,
+	 * and returns 0, -EOPNOTSUPP (naming what is missing) or -ENOMEM.
+	 */
+	int (*setup)(void);
+	void (*unsetup)(void);
+
+	/* This CPU, interrupts off or migration disabled: VMXON and VMXOFF.
+	 * @cpu_enable: 0, -EBUSY when another hypervisor holds VMX, -EIO. */
+	int (*cpu_enable)(void);
+	void (*cpu_disable)(void);
+
+	int (*vm_init)(struct vm *vm);
+	void (*vm_destroy)(struct vm *vm);
+
+	/* @vcpu_create, @vcpu_free: not loaded. @vcpu_reset: power-on (init
+	 * false) or INIT (true) values of everything the vendor holds. */
+	int (*vcpu_create)(struct vcpu *vcpu);
+	void (*vcpu_free)(struct vcpu *vcpu);
+	void (*vcpu_reset)(struct vcpu *vcpu, bool init);
+
+	/* Preemption off. */
+	void (*vcpu_load)(struct vcpu *vcpu, int cpu);
+	void (*vcpu_put)(struct vcpu *vcpu);
+	/* Preemption off: load guest values the host does not use in the kernel. */
+	void (*prepare_switch)(struct vcpu *vcpu);
+
+	/* Interrupts off. Enter the guest once and come back. */
+	void (*enter)(struct vcpu *vcpu);
+	/* Interrupts off, right after @enter: NMI and machine check of the host. */
+	void (*exit_irqoff)(struct vcpu *vcpu);
+	/* Interrupts on: dispatch the exit. */
+	enum exit_action (*handle_exit)(struct vcpu *vcpu);
+	/* After @enter was prepared but not done: take injected events back. */
+	void (*cancel_injection)(struct vcpu *vcpu);
+
+	/* Events. */
+	bool (*irq_allowed)(struct vcpu *vcpu);
+	bool (*nmi_allowed)(struct vcpu *vcpu);
+	void (*inject_irq)(struct vcpu *vcpu);		/* events.interrupt */
+	void (*inject_nmi)(struct vcpu *vcpu);
+	void (*inject_exception)(struct vcpu *vcpu);	/* events.exception */
+	void (*request_irq_window)(struct vcpu *vcpu);
+	void (*request_nmi_window)(struct vcpu *vcpu);
+	bool (*get_nmi_mask)(struct vcpu *vcpu);
+	void (*set_nmi_mask)(struct vcpu *vcpu, bool masked);
+	/* STI/MOV-SS shadow: MINIKVM_X86_SHADOW_INT_*. */
+	u32 (*get_shadow)(struct vcpu *vcpu);
+	void (*set_shadow)(struct vcpu *vcpu, u32 mask);
+	/* TPR or pending-interrupt priority changed; only if TPR shadow is used. */
+	void (*update_tpr)(struct vcpu *vcpu, int tpr, int max_irr);
+
+	/* Registers. @cache_reg fills vcpu->regs[] etc. for one enum vcpu_reg. */
+	void (*cache_reg)(struct vcpu *vcpu, int reg);
+	void (*get_segment)(struct vcpu *vcpu, struct minikvm_segment *var, int seg);
+	void (*set_segment)(struct vcpu *vcpu, const struct minikvm_segment *var, int seg);
+	u64 (*get_segment_base)(struct vcpu *vcpu, int seg);
+	int (*get_cpl)(struct vcpu *vcpu);
+	void (*get_idt)(struct vcpu *vcpu, struct minikvm_dtable *dt);
+	void (*set_idt)(struct vcpu *vcpu, const struct minikvm_dtable *dt);
+	void (*get_gdt)(struct vcpu *vcpu, struct minikvm_dtable *dt);
+	void (*set_gdt)(struct vcpu *vcpu, const struct minikvm_dtable *dt);
+	/* Values already checked by x86/regs.c; these cannot fail. */
+	void (*set_cr0)(struct vcpu *vcpu, unsigned long cr0);
+	void (*set_cr3)(struct vcpu *vcpu, unsigned long cr3);
+	void (*set_cr4)(struct vcpu *vcpu, unsigned long cr4);
+	void (*set_efer)(struct vcpu *vcpu, u64 efer);
+	void (*set_dr7)(struct vcpu *vcpu, unsigned long dr7);
+	bool (*cr4_valid)(struct vcpu *vcpu, unsigned long cr4);
+	void (*set_pdptrs)(struct vcpu *vcpu);		/* vcpu->pdptrs changed */
+
+	/* MSRs the vendor keeps: -ENOENT not mine, -EINVAL refused, 0 done. */
+	int (*get_msr)(struct vcpu *vcpu, u32 index, u64 *data);
+	int (*set_msr)(struct vcpu *vcpu, u32 index, u64 data, bool host);
+	void (*set_tsc_offset)(struct vcpu *vcpu, u64 offset);
+	void (*cpuid_changed)(struct vcpu *vcpu);
+
+	/* Move RIP past the exiting instruction and clear the shadow. */
+	void (*skip_insn)(struct vcpu *vcpu);
+	void (*flush_tlb)(struct vcpu *vcpu);		/* EPT, all of the VM */
+	void (*flush_tlb_guest)(struct vcpu *vcpu);	/* linear, this vCPU */
+
+	/* Log what the guest's control structure holds. */
+	void (*dump)(struct vcpu *vcpu);
+
+	const struct mmu_format *mmu_format;
+};
+
+extern const struct minikvm_vendor_ops *vendor;
+extern const struct minikvm_vendor_ops vmx_ops;
+
+/* ---- main.c ------------------------------------------------------------- */
+int hardware_get(void);		/* VMXON everywhere on the first call; -EBUSY, -EIO */
+void hardware_put(void);	/* VMXOFF everywhere on the last */
+bool hardware_on_this_cpu(void);
+long device_check_extension(long cap);
+
+/* ---- vm.c --------------------------------------------------------------- */
+int vm_create(void);		/* a new VM's fd, or -errno */
+void vm_get(struct vm *vm);
+void vm_put(struct vm *vm);
+void vm_kill(struct vm *vm, const char *why);	/* a broken invariant: this VM ends */
+int vm_adjust_memory(struct vm *vm);
+
+static inline int vm_nr_vcpus(struct vm *vm)
+{
+	return smp_load_acquire(&vm->nr_vcpus);
+}
+
+#define vm_for_each_vcpu(i, vcpu, vm) \
+	for ((i) = 0; (i) < vm_nr_vcpus(vm) && ((vcpu) = (vm)->vcpus[i], 1); (i)++)
+
+struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id);
+void vm_request_all(struct vm *vm, enum vcpu_request req);	/* set and kick */
+int vm_wait_outside_guest(struct vm *vm);
+
+/* ---- vcpu.c ------------------------------------------------------------- */
+long vcpu_create(struct vm *vm, u32 id);
+void vcpu_destroy(struct vcpu *vcpu);
+void vcpu_load(struct vcpu *vcpu);
+void vcpu_put(struct vcpu *vcpu);
+void vcpu_kick(struct vcpu *vcpu);		/* any context: wake or force an exit */
+void vcpu_reset(struct vcpu *vcpu, bool init);
+enum exit_action vcpu_halt(struct vcpu *vcpu);	/* HLT was executed and skipped */
+bool vcpu_runnable(struct vcpu *vcpu);
+enum exit_action vcpu_internal_error(struct vcpu *vcpu, u32 suberror);
+
+static inline void vcpu_set_request(struct vcpu *vcpu, enum vcpu_request req)
+{
+	/* Whatever the request announces is visible before the request is. */
+	smp_wmb();
+	set_bit(req, &vcpu->requests);
+}
+
+static inline bool vcpu_take_request(struct vcpu *vcpu, enum vcpu_request req)
+{
+	if (!test_bit(req, &vcpu->requests))
+		return false;
+	clear_bit(req, &vcpu->requests);
+	smp_mb__after_atomic();
+	return true;
+}
+
+/* Any context. */
+static inline void vcpu_request(struct vcpu *vcpu, enum vcpu_request req)
+{
+	vcpu_set_request(vcpu, req);
+	vcpu_kick(vcpu);
+}
+
+static inline enum exit_action vcpu_fail(struct vcpu *vcpu, int err)
+{
+	vcpu->run_errno = err;
+	return EXIT_FAIL;
+}
+
+/* ---- register caches ---------------------------------------------------- */
+static inline void reg_ensure(struct vcpu *vcpu, int reg)
+{
+	if (!(vcpu->reg_valid & BIT(reg)))
+		vendor->cache_reg(vcpu, reg);
+}
+
+static inline unsigned long reg_read(struct vcpu *vcpu, int reg)
+{
+	if (reg == REG_RSP || reg == REG_RIP)
+		reg_ensure(vcpu, reg);
+	return vcpu->regs[reg];
+}
+
+static inline void reg_write(struct vcpu *vcpu, int reg, unsigned long val)
+{
+	vcpu->regs[reg] = val;
+	vcpu->reg_valid |= BIT(reg);
+	vcpu->reg_dirty |= BIT(reg);
+}
+
+static inline unsigned long rip_read(struct vcpu *vcpu)
+{
+	return reg_read(vcpu, REG_RIP);
+}
+
+static inline unsigned long rflags_read(struct vcpu *vcpu)
+{
+	reg_ensure(vcpu, REG_RFLAGS);
+	return vcpu->rflags;
+}
+
+static inline void rflags_write(struct vcpu *vcpu, unsigned long val)
+{
+	vcpu->rflags = val;
+	vcpu->reg_valid |= BIT(REG_RFLAGS);
+	vcpu->reg_dirty |= BIT(REG_RFLAGS);
+}
+
+static inline unsigned long cr0_read(struct vcpu *vcpu)
+{
+	if (vcpu->cr0_guest_owned)
+		reg_ensure(vcpu, REG_CR0);
+	return vcpu->cr0;
+}
+
+static inline unsigned long cr3_read(struct vcpu *vcpu)
+{
+	reg_ensure(vcpu, REG_CR3);
+	return vcpu->cr3;
+}
+
+static inline unsigned long cr4_read(struct vcpu *vcpu)
+{
+	if (vcpu->cr4_guest_owned)
+		reg_ensure(vcpu, REG_CR4);
+	return vcpu->cr4;
+}
+
+/* ---- memslot.c, guest_mem.c, mmu/: see memslot.h, mmu/mmu.h -------------- */
+/* ---- iobus.c, irqchip/: see iobus.h, irqchip/irqchip.h, irqchip/lapic.h -- */
+/* ---- x86/: see x86/x86.h -------------------------------------------------- */
+
+static inline bool irqchip_in_kernel(struct vm *vm)
+{
+	return smp_load_acquire(&vm->irqchip_ready);
+}
+
+#endif /* MINIKVM_H */

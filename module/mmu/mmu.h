@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Two-dimensional paging: the tables that map guest-physical to host-physical
+ * memory, filled on fault and kept in step with the host's mm.
+ */
+#ifndef MINIKVM_MMU_H
+#define MINIKVM_MMU_H
+
+#include "../minikvm.h"
+
+struct memslot;
+
+/* What the guest did, as the exit described it. */
+#define MMU_FAULT_READ		BIT(0)
+#define MMU_FAULT_WRITE		BIT(1)
+#define MMU_FAULT_EXEC		BIT(2)
+#define MMU_FAULT_PRESENT	BIT(3)	/* an entry was there, permission was not */
+
+enum mmu_result {
+	MMU_FIXED,	/* mapped, or someone else did: enter again */
+	MMU_EMULATE,	/* MMIO, or a write to a read-only slot */
+	MMU_ERROR,	/* vcpu->run_errno says why (-EFAULT, -ENOMEM, -EHWPOISON) */
+};
+
+int mmu_vm_init(struct vm *vm);		/* root table and notifier: -ENOMEM, -EINTR */
+/* No vCPU can run any more; the mm may be gone already. */
+void mmu_vm_destroy(struct vm *vm);
+
+/* May sleep; vCPU loaded. */
+enum mmu_result mmu_fault(struct vcpu *vcpu, gpa_t gpa, u32 flags);
+
+/* vm->slots_lock held. Stale entries are gone from every CPU on return. */
+void mmu_zap_slot(struct vm *vm, const struct memslot *slot);
+void mmu_write_protect_slot(struct vm *vm, const struct memslot *slot);
+/* Forget MMIO markings in a range that is about to become memory. */
+void mmu_zap_range(struct vm *vm, gfn_t start, gfn_t end);
+#endif

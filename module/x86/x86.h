@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The x86 architecture above the vendor line: CPUID, MSRs, registers, FPU,
+ * events, instruction decode and emulation, port I/O, kvmclock, hypercalls.
+ */
+#ifndef MINIKVM_X86_H
+#define MINIKVM_X86_H
+
+#include "../minikvm.h"
+
+/* ---- event.c: exceptions, interrupts, NMIs on their way in (owner: lead) -- */
+void inject_exception(struct vcpu *vcpu, u8 vector);
+void inject_exception_err(struct vcpu *vcpu, u8 vector, u32 error_code);
+void inject_page_fault(struct vcpu *vcpu, u64 cr2, u32 error_code);
+void inject_db(struct vcpu *vcpu, u64 dr6_payload);
+void inject_nmi(struct vcpu *vcpu);		/* any context */
+static inline void inject_gp(struct vcpu *vcpu) { inject_exception_err(vcpu, 13, 0); }
+static inline void inject_ud(struct vcpu *vcpu) { inject_exception(vcpu, 6); }
+void events_deliver(struct vcpu *vcpu);		/* before entry: choose and inject */
+void events_requeue_exception(struct vcpu *vcpu, u8 vector, bool has_err, u32 err);
+
+/* ---- cpuid.c ---------------------------------------------------------------- */
+int cpuid_get_supported(struct minikvm_cpuid2 __user *arg, bool emulated); /* -E2BIG, -EFAULT, -ENOMEM */
+int cpuid_set2(struct vcpu *vcpu, struct minikvm_cpuid2 __user *arg); /* -E2BIG, -EINVAL, -EFAULT, -ENOMEM */
+int cpuid_get2(struct vcpu *vcpu, struct minikvm_cpuid2 __user *arg);
+void cpuid_free(struct vcpu *vcpu);
+void cpuid_exec(struct vcpu *vcpu);		/* CPUID: reads RAX/RCX, writes four, no skip */
+void cpuid_lookup(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+struct minikvm_cpuid_entry2 *cpuid_find(struct vcpu *vcpu, u32 function, u32 index);
+bool guest_has(struct vcpu *vcpu, unsigned int x86_feature);	/* X86_FEATURE_* in guest CPUID */
+void cpuid_update_runtime(struct vcpu *vcpu);	/* OSXSAVE, APIC, MWAIT, XSAVE size bits */
+u64 cpuid_supported_xcr0(void);
+
+/* ---- msr.c -------------------------------------------------------------------- */
+/* 0, -EINVAL (guest: #GP). @host: from userspace, looser rules. */
+int msr_get(struct vcpu *vcpu, u32 index, u64 *data, bool host);
+int msr_set(struct vcpu *vcpu, u32 index, u64 data, bool host);
+enum exit_action msr_exec_rdmsr(struct vcpu *vcpu);
+enum exit_action msr_exec_wrmsr(struct vcpu *vcpu);
+int msr_get_index_list(struct minikvm_msr_list __user *arg);
+int msr_get_feature_index_list(struct minikvm_msr_list __user *arg);
+long msr_get_list(struct vcpu *vcpu, struct minikvm_msrs __user *arg);	/* GET_MSRS; vcpu NULL: feature MSRs */
+long msr_set_list(struct vcpu *vcpu, struct minikvm_msrs __user *arg);	/* SET_MSRS */
+void msr_reset(struct vcpu *vcpu, bool init);
+u64 guest_tsc_read(struct vcpu *vcpu);		/* guest's TSC now */
+void guest_tsc_write(struct vcpu *vcpu, u64 value, bool host);
+
+/* ---- regs.c ------------------------------------------------------------------- */
+void regs_get(struct vcpu *vcpu, struct minikvm_regs *regs);
+int regs_set(struct vcpu *vcpu, const struct minikvm_regs *regs);
+void sregs_get(struct vcpu *vcpu, struct minikvm_sregs *sregs);
+int sregs_set(struct vcpu *vcpu, const struct minikvm_sregs *sregs);	/* -EINVAL changes nothing */
+/* Guest writes: 0 or -EINVAL (#GP). */
+int cr0_set(struct vcpu *vcpu, unsigned long val);
+int cr3_set(struct vcpu *vcpu, unsigned long val);
+int cr4_set(struct vcpu *vcpu, unsigned long val);
+int cr8_set(struct vcpu *vcpu, unsigned long val);
+unsigned long cr8_get(struct vcpu *vcpu);
+int efer_set(struct vcpu *vcpu, u64 val, bool host);
+int xcr0_set(struct vcpu *vcpu, u32 index, u64 val, bool host);
+int dr_set(struct vcpu *vcpu, int nr, unsigned long val);	/* -EINVAL: #GP */
+unsigned long dr_get(struct vcpu *vcpu, int nr);
+int pdptrs_load(struct vcpu *vcpu, unsigned long cr3);	/* 0 or -EINVAL (bad entry) */
+bool is_long_mode(struct vcpu *vcpu);		/* EFER.LMA */
+bool is_64bit_code(struct vcpu *vcpu);		/* LMA and CS.L */
+static inline bool is_paging(struct vcpu *vcpu) { return cr0_read(vcpu) & (1ul << 31); }
+static inline bool is_protmode(struct vcpu *vcpu) { return cr0_read(vcpu) & 1; }
+void regs_reset(struct vcpu *vcpu, bool init);	/* generic part of a reset */
+
+/* ---- fpu.c ---------------------------------------------------------------------- */
+int fpu_create(struct vcpu *vcpu);
+void fpu_free(struct vcpu *vcpu);
+void fpu_reset(struct vcpu *vcpu, bool init);
+void fpu_load_guest(struct vcpu *vcpu);		/* RUN begins: swap task FPU to the guest's */
+void fpu_put_guest(struct vcpu *vcpu);		/* RUN ends */
+/* Interrupts off, around entry: XCR0 and XSS, and PKRU. */
+void fpu_enter(struct vcpu *vcpu);
+void fpu_exit(struct vcpu *vcpu);
+int fpu_get(struct vcpu *vcpu, struct minikvm_fpu *fpu);
+int fpu_set(struct vcpu *vcpu, const struct minikvm_fpu *fpu);
+
+/* ---- gva.c: the guest's own page tables ----------------------------------------- */
+#define GVA_WRITE	BIT(0)
+#define GVA_FETCH	BIT(1)
+#define GVA_USER	BIT(2)
+#define GVA_SYSTEM	BIT(3)	/* implicit supervisor access (descriptor tables) */
+struct gva_fault { u8 vector; u32 error_code; u64 address; bool has_error_code; };
+/* 0 and *gpa; -EFAULT with *fault filled in; never a host error. Sets guest A/D bits. */
+int gva_to_gpa(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa, struct gva_fault *fault);
+void gva_inject(struct vcpu *vcpu, const struct gva_fault *fault);
+
+/* ---- pio.c, emulate.c -------------------------------------------------------------- */
+/* vcpu->pio is filled in by the vendor. */
+enum exit_action pio_exec(struct vcpu *vcpu);
+/* The instruction at RIP touched gpa, which is not memory. */
+enum exit_action mmio_exec(struct vcpu *vcpu, gpa_t gpa);
+void emul_free(struct vcpu *vcpu);
+
+/* ---- hypercall.c, pvclock.c ----------------------------------------------------------- */
+enum exit_action hypercall_exec(struct vcpu *vcpu);	/* VMCALL/VMMCALL, not yet skipped */
+void pvclock_vm_init(struct vm *vm);
+int pvclock_set_msr(struct vcpu *vcpu, u32 msr, u64 data);
+int pvclock_get_msr(struct vcpu *vcpu, u32 msr, u64 *data);
+void pvclock_update(struct vcpu *vcpu);		/* REQ_CLOCK_UPDATE */
+u64 pvclock_vm_now(struct vm *vm);		/* GET_CLOCK, ns */
+void pvclock_vm_set(struct vm *vm, u64 ns);
+#endif
