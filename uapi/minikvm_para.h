@@ -41,7 +41,7 @@
 /* Hypercall numbers (RAX of VMCALL) and the errors returned in RAX. */
 #define MINIKVM_HC_KICK_CPU		5
 #define MINIKVM_HC_SEND_IPI		10
-#define MINIKVM_HC_ENOSYS		1000
+#define MINIKVM_ENOSYS			1000
 
 /* minikvm_pvclock.flags */
 #define MINIKVM_PVCLOCK_TSC_STABLE_BIT	0x1
@@ -67,7 +67,7 @@ struct minikvm_pvclock {
 	__s8 tsc_shift;
 	__u8 flags;
 	__u8 pad[2];
-} __attribute__((__packed__));
+};
 
 /**
  * struct minikvm_wall_clock - wall time of guest boot (MINIKVM_MSR_WALL_CLOCK*)
@@ -79,6 +79,6 @@ struct minikvm_wall_clock {
 	__u32 version;
 	__u32 sec;
 	__u32 nsec;
-} __attribute__((__packed__));
+};
 
 #endif /* _UAPI_MINIKVM_PARA_H */

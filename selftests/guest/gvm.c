@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Creates the VMs of the guest tests, runs their vCPUs and prints what the guests report. */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gvm.h"
+
+#define GVM_SECONDS	120		/* no test may take longer; a stuck one says so and fails */
+#define MAX_CPUID	100
+
+extern char guest_trampoline[], guest_trampoline_end[];
+extern unsigned char guest_stacks[GUEST_MAX_CPUS][GUEST_STACK_SIZE];
+extern uint64_t guest_gdt[], guest_idt[];
+extern struct guest_cpu guest_cpus[GUEST_MAX_CPUS];
+void guest_build_tables(void);
+
+static const char *dev_path;
+static pthread_mutex_t tap_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const char *const report_unknown = "(text outside the image)";
+
+static void __attribute__((noreturn, format(printf, 1, 2))) bail(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("Bail out! ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+	fflush(stdout);
+	_exit(1);
+}
+
+void gvm_ioctl(int fd, unsigned long cmd, void *arg, const char *name)
+{
+	if (ioctl(fd, cmd, arg) < 0)
+		bail("%s failed: %s", name, strerror(errno));
+}
+
+static void on_alarm(int sig)
+{
+	static const char text[] = "Bail out! the test did not end in time\n";
+
+	(void)sig;
+	(void)!write(STDOUT_FILENO, text, sizeof(text) - 1);
+	_exit(1);
+}
+
+static void on_kick(int sig)
+{
+	(void)sig;
+}
+
+void gvm_start(void)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	int fd;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	dev_path = getenv("DEV");
+	if (!dev_path || !*dev_path)
+		dev_path = "/dev/minikvm";
+	fd = open(dev_path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		tap_skip_all("cannot open %s: %s", dev_path, strerror(errno));
+	close(fd);
+	sigaction(SIGALRM, &sa, NULL);
+	sa.sa_handler = on_kick;
+	sigaction(SIGUSR1, &sa, NULL);
+	alarm(GVM_SECONDS);
+	guest_build_tables();
+}
+
+int gvm_finish(void)
+{
+	return tap_done();
+}
+
+int gvm_slot(struct gvm *vm, unsigned int slot, uint64_t gpa, uint64_t size, void *hva, uint32_t flags)
+{
+	struct minikvm_userspace_memory_region r = {
+		.slot = slot, .flags = flags, .guest_phys_addr = gpa, .memory_size = size,
+		.userspace_addr = (uintptr_t)hva,
+	};
+
+	return ioctl(vm->fd, MINIKVM_SET_USER_MEMORY_REGION, &r);
+}
+
+void gvm_irq_line(struct gvm *vm, unsigned int gsi, unsigned int level)
+{
+	struct minikvm_irq_level l = { .irq = gsi, .level = level };
+
+	GVM_IOCTL(vm->fd, MINIKVM_IRQ_LINE, &l);
+}
+
+uint64_t gvm_get_msr(struct gvm *vm, unsigned int cpu, uint32_t msr)
+{
+	struct {
+		struct minikvm_msrs head;
+		struct minikvm_msr_entry entry;
+	} m = { .head.nmsrs = 1, .entry.index = msr };
+
+	if (ioctl(vm->vcpu[cpu].fd, MINIKVM_GET_MSRS, &m) != 1)
+		bail("MINIKVM_GET_MSRS of %#x failed", msr);
+	return m.entry.data;
+}
+
+static struct minikvm_cpuid2 *supported_cpuid(int dev)
+{
+	struct minikvm_cpuid2 *c = calloc(1, sizeof(*c) + MAX_CPUID * sizeof(c->entries[0]));
+
+	if (!c)
+		bail("out of memory");
+	c->nent = MAX_CPUID;
+	GVM_IOCTL(dev, MINIKVM_GET_SUPPORTED_CPUID, c);
+	return c;
+}
+
+bool gvm_cpuid_has(uint32_t leaf, uint32_t sub, unsigned int reg, unsigned int bit)
+{
+	int dev = open(dev_path, O_RDWR | O_CLOEXEC);
+	struct minikvm_cpuid2 *c = supported_cpuid(dev);
+	bool has = false;
+	unsigned int i;
+
+	for (i = 0; i < c->nent; i++) {
+		const struct minikvm_cpuid_entry2 *e = &c->entries[i];
+		const uint32_t r[4] = { e->eax, e->ebx, e->ecx, e->edx };
+
+		if (e->function == leaf && (e->index == sub || !(e->flags & 1)))
+			has = r[reg & 3] >> (bit & 31) & 1;
+	}
+	free(c);
+	close(dev);
+	return has;
+}
+
+static void set_cpuid(struct gvm *vm, unsigned int cpu)
+{
+	struct minikvm_cpuid2 *c = supported_cpuid(vm->dev);
+	unsigned int i;
+
+	for (i = 0; i < c->nent; i++) {
+		struct minikvm_cpuid_entry2 *e = &c->entries[i];
+
+		if (e->function == 1) {
+			e->ebx = (e->ebx & 0xffffff) | cpu << 24;
+			if (ioctl(vm->dev, MINIKVM_CHECK_EXTENSION, MINIKVM_CAP_TSC_DEADLINE_TIMER) > 0)
+				e->ecx |= 1u << 24;
+		} else if (e->function == 0xb || e->function == 0x1f) {
+			e->edx = cpu;
+		}
+	}
+	GVM_IOCTL(vm->vcpu[cpu].fd, MINIKVM_SET_CPUID2, c);
+	free(c);
+}
+
+/* PML4 -> one PDPT -> four page directories of 2 MiB pages: 4 GiB, virtual = physical. */
+static void build_page_tables(uint8_t *ram)
+{
+	uint64_t *pml4 = (uint64_t *)(ram + GUEST_PML4), *pdpt = pml4 + 512, *pd = pdpt + 512;
+	unsigned int i;
+
+	pml4[0] = (GUEST_PML4 + 0x1000) | 7;
+	for (i = 0; i < 4; i++)
+		pdpt[i] = (GUEST_PML4 + 0x2000 + 0x1000 * i) | 7;
+	for (i = 0; i < 2048; i++)
+		pd[i] = (uint64_t)i << 21 | 0x87 | (i >= 0xfec00000u >> 21 ? 0x18 : 0);
+}
+
+static void load_image(uint8_t *ram)
+{
+	const Elf64_Phdr *ph = (const Elf64_Phdr *)getauxval(AT_PHDR);
+	unsigned long i, n = getauxval(AT_PHNUM);
+
+	for (i = 0; i < n; i++) {
+		if (ph[i].p_type != PT_LOAD)
+			continue;
+		if (ph[i].p_vaddr + ph[i].p_memsz > GUEST_FREE)
+			bail("the test program is larger than the guest has room for");
+		memcpy(ram + ph[i].p_vaddr, (const void *)ph[i].p_vaddr, ph[i].p_memsz);
+	}
+	memcpy(ram + GUEST_TRAMPOLINE, guest_trampoline, guest_trampoline_end - guest_trampoline);
+}
+
+static void create_vcpu(struct gvm *vm, unsigned int i)
+{
+	struct gvm_vcpu *v = &vm->vcpu[i];
+
+	v->vm = vm;
+	v->index = i;
+	v->fd = ioctl(vm->fd, MINIKVM_CREATE_VCPU, (unsigned long)i);
+	if (v->fd < 0)
+		bail("MINIKVM_CREATE_VCPU failed: %s", strerror(errno));
+	v->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	if (v->run == MAP_FAILED)
+		bail("cannot map the run page: %s", strerror(errno));
+	set_cpuid(vm, i);
+}
+
+struct gvm *gvm_create(unsigned int ncpus, unsigned int flags)
+{
+	struct minikvm_pit_config pit = { .flags = 0 };
+	struct gvm *vm = calloc(1, sizeof(*vm));
+	unsigned int i;
+
+	if (!vm || !dev_path || ncpus > GUEST_MAX_CPUS)
+		bail("gvm_create: wrong use or out of memory");
+	vm->dev = open(dev_path, O_RDWR | O_CLOEXEC);
+	vm->fd = ioctl(vm->dev, MINIKVM_CREATE_VM, 0ul);
+	if (vm->fd < 0)
+		bail("MINIKVM_CREATE_VM failed: %s", strerror(errno));
+	vm->run_size = ioctl(vm->dev, MINIKVM_GET_VCPU_MMAP_SIZE, 0ul);
+	if (vm->run_size <= 0)
+		bail("MINIKVM_GET_VCPU_MMAP_SIZE failed: %s", strerror(errno));
+	vm->ram = mmap(NULL, GUEST_RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (vm->ram == MAP_FAILED)
+		bail("no memory for the guest");
+	if (ioctl(vm->fd, MINIKVM_SET_TSS_ADDR, 0xfffbd000ul) < 0)
+		bail("MINIKVM_SET_TSS_ADDR failed: %s", strerror(errno));
+	if (gvm_slot(vm, 0, 0, GUEST_RAM_SIZE, vm->ram, 0) < 0)
+		bail("MINIKVM_SET_USER_MEMORY_REGION failed: %s", strerror(errno));
+	if (flags & (GVM_IRQCHIP | GVM_PIT))
+		GVM_IOCTL(vm->fd, MINIKVM_CREATE_IRQCHIP, NULL);
+	if (flags & GVM_PIT)
+		GVM_IOCTL(vm->fd, MINIKVM_CREATE_PIT2, &pit);
+	build_page_tables(vm->ram);
+	load_image(vm->ram);
+	vm->ncpus = ncpus;
+	for (i = 0; i < ncpus; i++)
+		create_vcpu(vm, i);
+	return vm;
+}
+
+void gvm_destroy(struct gvm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->ncpus; i++) {
+		munmap(vm->vcpu[i].run, vm->run_size);
+		close(vm->vcpu[i].fd);
+	}
+	close(vm->fd);
+	close(vm->dev);
+	munmap(vm->ram, GUEST_RAM_SIZE);
+	free(vm);
+}
+
+static struct minikvm_segment segment(unsigned int selector, unsigned int type, uint64_t base)
+{
+	return (struct minikvm_segment){
+		.base = base, .limit = 0xffffffff, .selector = selector, .type = type, .present = 1,
+		.s = 1, .g = 1, .db = type < 8, .l = type >= 8,
+	};
+}
+
+void gvm_enter64(struct gvm *vm, unsigned int cpu, void (*fn)(void))
+{
+	struct minikvm_regs regs = {
+		.rip = (uintptr_t)fn, .rflags = 2, .rdi = cpu,
+		.rsp = (uintptr_t)&guest_stacks[cpu] + GUEST_STACK_SIZE - 8,
+	};
+	struct minikvm_sregs s;
+	int fd = vm->vcpu[cpu].fd;
+
+	GVM_IOCTL(fd, MINIKVM_GET_SREGS, &s);
+	s.cs = segment(0x08, 11, 0);
+	s.ds = segment(0x10, 3, 0);
+	s.es = s.ds;
+	s.ss = s.ds;
+	s.fs = s.ds;
+	s.gs = segment(0x10, 3, (uintptr_t)&guest_cpus[cpu]);
+	s.tr = (struct minikvm_segment){
+		.selector = 0x40 + 16 * cpu, .type = 11, .present = 1, .limit = 0x67,
+		.base = ((uint32_t)(guest_gdt[8 + 2 * cpu] >> 16) & 0xffffff) |
+			(guest_gdt[8 + 2 * cpu] >> 56 << 24),
+	};
+	s.ldt = (struct minikvm_segment){ .unusable = 1 };
+	s.gdt = (struct minikvm_dtable){ .base = (uintptr_t)guest_gdt, .limit = 8 * (8 + 2 * GUEST_MAX_CPUS) - 1 };
+	s.idt = (struct minikvm_dtable){ .base = (uintptr_t)guest_idt, .limit = 256 * 16 - 1 };
+	s.cr0 = X86_CR0_DEFAULT;
+	s.cr3 = GUEST_PML4;
+	s.cr4 = X86_CR4_DEFAULT;
+	s.efer = X86_EFER_DEFAULT;
+	GVM_IOCTL(fd, MINIKVM_SET_SREGS, &s);
+	GVM_IOCTL(fd, MINIKVM_SET_REGS, &regs);
+	vm->vcpu[cpu].started = true;
+}
+
+static const char *guest_text(struct gvm *vm, uint64_t at)
+{
+	if (at < 0x400000 || at >= GUEST_FREE || !memchr(vm->ram + at, 0, GUEST_FREE - at))
+		return report_unknown;
+	return (const char *)vm->ram + at;
+}
+
+/* Returns 0 to go on running, else a GVM_* stop. */
+static int take_report(struct gvm_vcpu *v, uint32_t at)
+{
+	struct gvm *vm = v->vm;
+	struct guest_report r;
+	int stop = 0;
+
+	if (at > GUEST_RAM_SIZE - sizeof(r))
+		bail("the guest reported from outside its memory");
+	memcpy(&r, vm->ram + at, sizeof(r));
+	pthread_mutex_lock(&tap_lock);
+	switch (r.kind) {
+	case GUEST_REPORT_CHECK:
+		tap_ok(r.a, "%s", guest_text(vm, r.text));
+		break;
+	case GUEST_REPORT_EQ:
+		tap_ok(r.a == r.b, "%s", guest_text(vm, r.text));
+		if (r.a != r.b)
+			printf("# got %#llx, expected %#llx\n", (unsigned long long)r.a,
+			       (unsigned long long)r.b);
+		break;
+	case GUEST_REPORT_NOTE:
+		printf("# %s: %#llx %#llx\n", guest_text(vm, r.text), (unsigned long long)r.a,
+		       (unsigned long long)r.b);
+		break;
+	case GUEST_REPORT_SKIP:
+		tap_skip("%s", guest_text(vm, r.text));
+		break;
+	case GUEST_REPORT_SYNC:
+		stop = GVM_SYNC;
+		break;
+	case GUEST_REPORT_TRAP:
+		tap_ok(false, "vCPU %u: no unexpected exception", v->index);
+		printf("# vector %llu at RIP %#llx, error code %#llx\n", (unsigned long long)r.a,
+		       (unsigned long long)r.b, (unsigned long long)r.c);
+		break;
+	case GUEST_REPORT_DONE:
+		stop = GVM_DONE;
+		break;
+	default:
+		bail("the guest sent a report of unknown kind %u", r.kind);
+	}
+	pthread_mutex_unlock(&tap_lock);
+	if (stop == GVM_SYNC && vm->sync) {
+		vm->sync(v, r.a, r.b);
+		stop = 0;
+	} else if (stop == GVM_SYNC) {
+		vm->sync_stage = r.a;
+		vm->sync_value = r.b;
+	}
+	return stop;
+}
+
+int gvm_run(struct gvm *vm, unsigned int cpu)
+{
+	struct gvm_vcpu *v = &vm->vcpu[cpu];
+	struct minikvm_run *run = v->run;
+	uint8_t *data;
+	int stop;
+
+	for (;;) {
+		if (ioctl(v->fd, MINIKVM_RUN, 0ul) < 0) {
+			vm->last_errno = errno;
+			if (errno == EAGAIN || (errno == EINTR && !vm->stop))
+				continue;
+			return GVM_ERROR;
+		}
+		switch (run->exit_reason) {
+		case MINIKVM_EXIT_IO:
+			data = (uint8_t *)run + run->io.data_offset;
+			if (run->io.port == GUEST_REPORT_PORT && run->io.size == 4 && run->io.direction) {
+				stop = take_report(v, *(uint32_t *)data);
+				if (stop)
+					return stop;
+				continue;
+			}
+			if (vm->pio && vm->pio(v, run, data))
+				continue;
+			return MINIKVM_EXIT_IO;
+		case MINIKVM_EXIT_MMIO:
+			if (vm->mmio && vm->mmio(v, run))
+				continue;
+			return MINIKVM_EXIT_MMIO;
+		default:
+			return run->exit_reason;
+		}
+	}
+}
+
+static void bad_stop(struct gvm_vcpu *v, int stop)
+{
+	struct minikvm_regs r = { .rip = 0 };
+
+	ioctl(v->fd, MINIKVM_GET_REGS, &r);
+	pthread_mutex_lock(&tap_lock);
+	tap_ok(false, "vCPU %u runs to its end", v->index);
+	if (stop == GVM_ERROR)
+		printf("# KVM_RUN: %s\n", strerror(v->vm->last_errno));
+	else
+		printf("# exit reason %d, suberror/hardware reason %#llx\n", stop,
+		       (unsigned long long)v->run->hw.hardware_exit_reason);
+	printf("# rip %#llx rsp %#llx rax %#llx rcx %#llx\n", (unsigned long long)r.rip,
+	       (unsigned long long)r.rsp, (unsigned long long)r.rax, (unsigned long long)r.rcx);
+	pthread_mutex_unlock(&tap_lock);
+}
+
+bool gvm_run_done(struct gvm *vm)
+{
+	int stop = gvm_run(vm, 0);
+
+	if (stop != GVM_DONE)
+		bad_stop(&vm->vcpu[0], stop);
+	return stop == GVM_DONE;
+}
+
+static void *vcpu_thread(void *arg)
+{
+	struct gvm_vcpu *v = arg;
+	int stop = gvm_run(v->vm, v->index);
+
+	if (stop != GVM_DONE && !v->vm->stop)
+		bad_stop(v, stop);
+	__atomic_store_n(&v->done, true, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&v->vm->done_threads, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+void gvm_start_threads(struct gvm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vm->ncpus; i++)
+		if (pthread_create(&vm->vcpu[i].thread, NULL, vcpu_thread, &vm->vcpu[i]))
+			bail("cannot start a thread");
+}
+
+/* A kick can fall before the ioctl: immediate_exit closes that window, the signal ends a sleep. */
+void gvm_join_threads(struct gvm *vm, unsigned int want)
+{
+	unsigned int i;
+
+	while (__atomic_load_n(&vm->done_threads, __ATOMIC_SEQ_CST) < want)
+		usleep(1000);
+	vm->stop = true;
+	for (i = 0; i < vm->ncpus; i++) {
+		struct gvm_vcpu *v = &vm->vcpu[i];
+
+		if (!__atomic_load_n(&v->done, __ATOMIC_SEQ_CST)) {
+			v->run->immediate_exit = 1;
+			pthread_kill(v->thread, SIGUSR1);
+		}
+		pthread_join(v->thread, NULL);
+	}
+}
+
+void gvm_run_threads(struct gvm *vm, unsigned int want)
+{
+	gvm_start_threads(vm);
+	gvm_join_threads(vm, want);
+}
