@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define GUEST_MAX_CPUS		8
-#define GUEST_STACK_SIZE	16384
+#define GUEST_RT_STACK	16384
 
 /* Fixed guest-physical places, all below the image (which is linked at 4 MiB). */
 #define GUEST_PML4		0x1000ul	/* PML4, PDPT and four page directories */

@@ -10,7 +10,7 @@ void (*volatile guest_ap_main)(unsigned int cpu);
 volatile uint64_t guest_ap_running[GUEST_MAX_CPUS];
 struct guest_cpu guest_cpus[GUEST_MAX_CPUS];
 
-unsigned char guest_stacks[GUEST_MAX_CPUS][GUEST_STACK_SIZE] __attribute__((aligned(4096)));
+unsigned char guest_stacks[GUEST_MAX_CPUS][GUEST_RT_STACK] __attribute__((aligned(4096)));
 static unsigned char ist_stacks[GUEST_MAX_CPUS][2][4096] __attribute__((aligned(4096)));
 
 struct tss64 {
@@ -120,7 +120,7 @@ asm(".pushsection .text\n"
 /* clang-format on */
 
 extern char guest_vectors[];
-_Static_assert(GUEST_STACK_SIZE == 1 << 14, "guest_ap_entry shifts by 14");
+_Static_assert(GUEST_RT_STACK == 1 << 14, "guest_ap_entry shifts by 14");
 _Static_assert(GUEST_MAX_CPUS == 8, "the trampoline knows the size of the GDT");
 
 static void report(uint32_t kind, uint64_t a, uint64_t b, uint64_t c, const char *text)

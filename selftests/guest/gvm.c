@@ -2,7 +2,6 @@
 /* Creates the VMs of the guest tests, runs their vCPUs and prints what the guests report. */
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,36 +13,21 @@
 #include "gvm.h"
 
 #define GVM_SECONDS	120		/* no test may take longer; a stuck one says so and fails */
-#define MAX_CPUID	100
 
 extern char guest_trampoline[], guest_trampoline_end[];
-extern unsigned char guest_stacks[GUEST_MAX_CPUS][GUEST_STACK_SIZE];
+extern unsigned char guest_stacks[GUEST_MAX_CPUS][GUEST_RT_STACK];
 extern uint64_t guest_gdt[], guest_idt[];
 extern struct guest_cpu guest_cpus[GUEST_MAX_CPUS];
 void guest_build_tables(void);
 
-static const char *dev_path;
 static pthread_mutex_t tap_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *const report_unknown = "(text outside the image)";
 
-static void __attribute__((noreturn, format(printf, 1, 2))) bail(const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("Bail out! ");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	_exit(1);
-}
-
 void gvm_ioctl(int fd, unsigned long cmd, void *arg, const char *name)
 {
 	if (ioctl(fd, cmd, arg) < 0)
-		bail("%s failed: %s", name, strerror(errno));
+		tap_bail("%s failed: %s", name, strerror(errno));
 }
 
 static void on_alarm(int sig)
@@ -63,16 +47,9 @@ static void on_kick(int sig)
 void gvm_start(void)
 {
 	struct sigaction sa = { .sa_handler = on_alarm };
-	int fd;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	dev_path = getenv("DEV");
-	if (!dev_path || !*dev_path)
-		dev_path = "/dev/minikvm";
-	fd = open(dev_path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		tap_skip_all("cannot open %s: %s", dev_path, strerror(errno));
-	close(fd);
+	close(dev_open());		/* a missing device skips the program here */
 	sigaction(SIGALRM, &sa, NULL);
 	sa.sa_handler = on_kick;
 	sigaction(SIGUSR1, &sa, NULL);
@@ -87,12 +64,7 @@ int gvm_finish(void)
 
 int gvm_slot(struct gvm *vm, unsigned int slot, uint64_t gpa, uint64_t size, void *hva, uint32_t flags)
 {
-	struct minikvm_userspace_memory_region r = {
-		.slot = slot, .flags = flags, .guest_phys_addr = gpa, .memory_size = size,
-		.userspace_addr = (uintptr_t)hva,
-	};
-
-	return ioctl(vm->fd, MINIKVM_SET_USER_MEMORY_REGION, &r);
+	return vm_set_region(vm->base, slot, gpa, size, hva, flags);
 }
 
 void gvm_irq_line(struct gvm *vm, unsigned int gsi, unsigned int level)
@@ -102,59 +74,33 @@ void gvm_irq_line(struct gvm *vm, unsigned int gsi, unsigned int level)
 	GVM_IOCTL(vm->fd, MINIKVM_IRQ_LINE, &l);
 }
 
-uint64_t gvm_get_msr(struct gvm *vm, unsigned int cpu, uint32_t msr)
-{
-	struct {
-		struct minikvm_msrs head;
-		struct minikvm_msr_entry entry;
-	} m = { .head.nmsrs = 1, .entry.index = msr };
-
-	if (ioctl(vm->vcpu[cpu].fd, MINIKVM_GET_MSRS, &m) != 1)
-		bail("MINIKVM_GET_MSRS of %#x failed", msr);
-	return m.entry.data;
-}
-
-static struct minikvm_cpuid2 *supported_cpuid(int dev)
-{
-	struct minikvm_cpuid2 *c = calloc(1, sizeof(*c) + MAX_CPUID * sizeof(c->entries[0]));
-
-	if (!c)
-		bail("out of memory");
-	c->nent = MAX_CPUID;
-	GVM_IOCTL(dev, MINIKVM_GET_SUPPORTED_CPUID, c);
-	return c;
-}
-
 bool gvm_cpuid_has(uint32_t leaf, uint32_t sub, unsigned int reg, unsigned int bit)
 {
-	int dev = open(dev_path, O_RDWR | O_CLOEXEC);
-	struct minikvm_cpuid2 *c = supported_cpuid(dev);
+	int dev = dev_open();
+	struct minikvm_cpuid2 *c = cpuid_supported(dev);
+	const struct minikvm_cpuid_entry2 *e = cpuid_find(c, leaf, sub);
 	bool has = false;
-	unsigned int i;
 
-	for (i = 0; i < c->nent; i++) {
-		const struct minikvm_cpuid_entry2 *e = &c->entries[i];
+	if (e) {
 		const uint32_t r[4] = { e->eax, e->ebx, e->ecx, e->edx };
 
-		if (e->function == leaf && (e->index == sub || !(e->flags & 1)))
-			has = r[reg & 3] >> (bit & 31) & 1;
+		has = r[reg & 3] >> (bit & 31) & 1;
 	}
 	free(c);
 	close(dev);
 	return has;
 }
 
+/* The supported CPUID, the vCPU's ids, and the TSC deadline timer if the device has it. */
 static void set_cpuid(struct gvm *vm, unsigned int cpu)
 {
-	struct minikvm_cpuid2 *c = supported_cpuid(vm->dev);
-	unsigned int i;
+	struct minikvm_cpuid2 *c = cpuid_supported(vm->dev);
+	struct minikvm_cpuid_entry2 *e;
 
-	for (i = 0; i < c->nent; i++) {
-		struct minikvm_cpuid_entry2 *e = &c->entries[i];
-
+	for (e = c->entries; e < c->entries + c->nent; e++) {
 		if (e->function == 1) {
 			e->ebx = (e->ebx & 0xffffff) | cpu << 24;
-			if (ioctl(vm->dev, MINIKVM_CHECK_EXTENSION, MINIKVM_CAP_TSC_DEADLINE_TIMER) > 0)
+			if (dev_check_extension(vm->dev, MINIKVM_CAP_TSC_DEADLINE_TIMER) > 0)
 				e->ecx |= 1u << 24;
 		} else if (e->function == 0xb || e->function == 0x1f) {
 			e->edx = cpu;
@@ -186,7 +132,7 @@ static void load_image(uint8_t *ram)
 		if (ph[i].p_type != PT_LOAD)
 			continue;
 		if (ph[i].p_vaddr + ph[i].p_memsz > GUEST_FREE)
-			bail("the test program is larger than the guest has room for");
+			tap_bail("the test program is larger than the guest has room for");
 		memcpy(ram + ph[i].p_vaddr, (const void *)ph[i].p_vaddr, ph[i].p_memsz);
 	}
 	memcpy(ram + GUEST_TRAMPOLINE, guest_trampoline, guest_trampoline_end - guest_trampoline);
@@ -194,16 +140,9 @@ static void load_image(uint8_t *ram)
 
 static void create_vcpu(struct gvm *vm, unsigned int i)
 {
-	struct gvm_vcpu *v = &vm->vcpu[i];
+	struct vcpu *base = vm_add_vcpu(vm->base, i);
 
-	v->vm = vm;
-	v->index = i;
-	v->fd = ioctl(vm->fd, MINIKVM_CREATE_VCPU, (unsigned long)i);
-	if (v->fd < 0)
-		bail("MINIKVM_CREATE_VCPU failed: %s", strerror(errno));
-	v->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
-	if (v->run == MAP_FAILED)
-		bail("cannot map the run page: %s", strerror(errno));
+	vm->vcpu[i] = (struct gvm_vcpu){ .vm = vm, .index = i, .fd = base->fd, .run = base->run };
 	set_cpuid(vm, i);
 }
 
@@ -213,22 +152,18 @@ struct gvm *gvm_create(unsigned int ncpus, unsigned int flags)
 	struct gvm *vm = calloc(1, sizeof(*vm));
 	unsigned int i;
 
-	if (!vm || !dev_path || ncpus > GUEST_MAX_CPUS)
-		bail("gvm_create: wrong use or out of memory");
-	vm->dev = open(dev_path, O_RDWR | O_CLOEXEC);
-	vm->fd = ioctl(vm->dev, MINIKVM_CREATE_VM, 0ul);
-	if (vm->fd < 0)
-		bail("MINIKVM_CREATE_VM failed: %s", strerror(errno));
-	vm->run_size = ioctl(vm->dev, MINIKVM_GET_VCPU_MMAP_SIZE, 0ul);
-	if (vm->run_size <= 0)
-		bail("MINIKVM_GET_VCPU_MMAP_SIZE failed: %s", strerror(errno));
+	if (!vm || ncpus > GUEST_MAX_CPUS)
+		tap_bail("gvm_create: wrong use or out of memory");
+	vm->base = vm_new(VM_BARE);
+	vm->dev = vm->base->dev_fd;
+	vm->fd = vm->base->fd;
 	vm->ram = mmap(NULL, GUEST_RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (vm->ram == MAP_FAILED)
-		bail("no memory for the guest");
+		tap_bail("no memory for the guest");
 	if (ioctl(vm->fd, MINIKVM_SET_TSS_ADDR, 0xfffbd000ul) < 0)
-		bail("MINIKVM_SET_TSS_ADDR failed: %s", strerror(errno));
+		tap_bail("MINIKVM_SET_TSS_ADDR failed: %s", strerror(errno));
 	if (gvm_slot(vm, 0, 0, GUEST_RAM_SIZE, vm->ram, 0) < 0)
-		bail("MINIKVM_SET_USER_MEMORY_REGION failed: %s", strerror(errno));
+		tap_bail("MINIKVM_SET_USER_MEMORY_REGION failed: %s", strerror(errno));
 	if (flags & (GVM_IRQCHIP | GVM_PIT))
 		GVM_IOCTL(vm->fd, MINIKVM_CREATE_IRQCHIP, NULL);
 	if (flags & GVM_PIT)
@@ -243,14 +178,7 @@ struct gvm *gvm_create(unsigned int ncpus, unsigned int flags)
 
 void gvm_destroy(struct gvm *vm)
 {
-	unsigned int i;
-
-	for (i = 0; i < vm->ncpus; i++) {
-		munmap(vm->vcpu[i].run, vm->run_size);
-		close(vm->vcpu[i].fd);
-	}
-	close(vm->fd);
-	close(vm->dev);
+	vm_free(vm->base);
 	munmap(vm->ram, GUEST_RAM_SIZE);
 	free(vm);
 }
@@ -267,7 +195,7 @@ void gvm_enter64(struct gvm *vm, unsigned int cpu, void (*fn)(void))
 {
 	struct minikvm_regs regs = {
 		.rip = (uintptr_t)fn, .rflags = 2, .rdi = cpu,
-		.rsp = (uintptr_t)&guest_stacks[cpu] + GUEST_STACK_SIZE - 8,
+		.rsp = (uintptr_t)&guest_stacks[cpu] + GUEST_RT_STACK - 8,
 	};
 	struct minikvm_sregs s;
 	int fd = vm->vcpu[cpu].fd;
@@ -293,7 +221,6 @@ void gvm_enter64(struct gvm *vm, unsigned int cpu, void (*fn)(void))
 	s.efer = X86_EFER_DEFAULT;
 	GVM_IOCTL(fd, MINIKVM_SET_SREGS, &s);
 	GVM_IOCTL(fd, MINIKVM_SET_REGS, &regs);
-	vm->vcpu[cpu].started = true;
 }
 
 static const char *guest_text(struct gvm *vm, uint64_t at)
@@ -311,7 +238,7 @@ static int take_report(struct gvm_vcpu *v, uint32_t at)
 	int stop = 0;
 
 	if (at > GUEST_RAM_SIZE - sizeof(r))
-		bail("the guest reported from outside its memory");
+		tap_bail("the guest reported from outside its memory");
 	memcpy(&r, vm->ram + at, sizeof(r));
 	pthread_mutex_lock(&tap_lock);
 	switch (r.kind) {
@@ -321,11 +248,11 @@ static int take_report(struct gvm_vcpu *v, uint32_t at)
 	case GUEST_REPORT_EQ:
 		tap_ok(r.a == r.b, "%s", guest_text(vm, r.text));
 		if (r.a != r.b)
-			printf("# got %#llx, expected %#llx\n", (unsigned long long)r.a,
+			tap_diag("got %#llx, expected %#llx", (unsigned long long)r.a,
 			       (unsigned long long)r.b);
 		break;
 	case GUEST_REPORT_NOTE:
-		printf("# %s: %#llx %#llx\n", guest_text(vm, r.text), (unsigned long long)r.a,
+		tap_diag("%s: %#llx %#llx", guest_text(vm, r.text), (unsigned long long)r.a,
 		       (unsigned long long)r.b);
 		break;
 	case GUEST_REPORT_SKIP:
@@ -336,14 +263,14 @@ static int take_report(struct gvm_vcpu *v, uint32_t at)
 		break;
 	case GUEST_REPORT_TRAP:
 		tap_ok(false, "vCPU %u: no unexpected exception", v->index);
-		printf("# vector %llu at RIP %#llx, error code %#llx\n", (unsigned long long)r.a,
+		tap_diag("vector %llu at RIP %#llx, error code %#llx", (unsigned long long)r.a,
 		       (unsigned long long)r.b, (unsigned long long)r.c);
 		break;
 	case GUEST_REPORT_DONE:
 		stop = GVM_DONE;
 		break;
 	default:
-		bail("the guest sent a report of unknown kind %u", r.kind);
+		tap_bail("the guest sent a report of unknown kind %u", r.kind);
 	}
 	pthread_mutex_unlock(&tap_lock);
 	if (stop == GVM_SYNC && vm->sync) {
@@ -400,11 +327,11 @@ static void bad_stop(struct gvm_vcpu *v, int stop)
 	pthread_mutex_lock(&tap_lock);
 	tap_ok(false, "vCPU %u runs to its end", v->index);
 	if (stop == GVM_ERROR)
-		printf("# KVM_RUN: %s\n", strerror(v->vm->last_errno));
+		tap_diag("KVM_RUN: %s", strerror(v->vm->last_errno));
 	else
-		printf("# exit reason %d, suberror/hardware reason %#llx\n", stop,
+		tap_diag("exit reason %s, suberror or hardware reason %#llx", exit_name(stop),
 		       (unsigned long long)v->run->hw.hardware_exit_reason);
-	printf("# rip %#llx rsp %#llx rax %#llx rcx %#llx\n", (unsigned long long)r.rip,
+	tap_diag("rip %#llx rsp %#llx rax %#llx rcx %#llx", (unsigned long long)r.rip,
 	       (unsigned long long)r.rsp, (unsigned long long)r.rax, (unsigned long long)r.rcx);
 	pthread_mutex_unlock(&tap_lock);
 }
@@ -436,7 +363,7 @@ void gvm_start_threads(struct gvm *vm)
 
 	for (i = 0; i < vm->ncpus; i++)
 		if (pthread_create(&vm->vcpu[i].thread, NULL, vcpu_thread, &vm->vcpu[i]))
-			bail("cannot start a thread");
+			tap_bail("cannot start a thread");
 }
 
 /* A kick can fall before the ioctl: immediate_exit closes that window, the signal ends a sleep. */

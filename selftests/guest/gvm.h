@@ -11,9 +11,9 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
-#include "../../uapi/minikvm.h"
 #include "guest.h"
 #include "tap.h"
+#include "vm.h"
 
 /* What gvm_create() makes beyond RAM and vCPUs. */
 #define GVM_IRQCHIP	(1u << 0)
@@ -27,14 +27,14 @@ struct gvm_vcpu {
 	int fd;
 	struct minikvm_run *run;
 	pthread_t thread;
-	bool started, done;
+	bool done;
 };
 
 struct gvm {
+	struct vm *base;			/* of selftests/lib; owns the descriptors */
 	int dev, fd;
 	uint8_t *ram;				/* backs slot 0, GUEST_RAM_SIZE bytes */
 	unsigned int ncpus;
-	long run_size;
 	struct gvm_vcpu vcpu[GUEST_MAX_CPUS];
 	volatile bool stop;
 	unsigned int done_threads;
@@ -102,7 +102,6 @@ void gvm_ioctl(int fd, unsigned long cmd, void *arg, const char *name);
 /* Sets slot @slot; size 0 deletes it. Returns what the ioctl returned. */
 int gvm_slot(struct gvm *vm, unsigned int slot, uint64_t gpa, uint64_t size, void *hva, uint32_t flags);
 void gvm_irq_line(struct gvm *vm, unsigned int gsi, unsigned int level);
-uint64_t gvm_get_msr(struct gvm *vm, unsigned int cpu, uint32_t msr);
 
 /* CPUID bits of the host, for tests of what only some CPUs have. */
 bool gvm_cpuid_has(uint32_t leaf, uint32_t sub, unsigned int reg, unsigned int bit);

@@ -173,14 +173,14 @@ int main(void)
 		stop = gvm_run(vm, 0);
 		if (stop != MINIKVM_EXIT_IO || vm->vcpu[0].run->io.port != s->port) {
 			tap_ok(false, "%s", s->what);
-			printf("# exit %d instead of a write to port %#x\n", stop, s->port);
+			tap_diag("exit %d instead of a write to port %#x", stop, s->port);
 			return gvm_finish();
 		}
 		memcpy(&got, (uint8_t *)vm->vcpu[0].run + vm->vcpu[0].run->io.data_offset, s->size);
 		if (s->port == 0x75 || s->port == 0x78)
 			got &= 0x500;
 		if (!tap_ok(got == s->value && vm->vcpu[0].run->io.size == s->size, "%s", s->what))
-			printf("# got %#x\n", got);
+			tap_diag("got %#x", got);
 	}
 	stop = gvm_run(vm, 0);
 	tap_ok(stop == MINIKVM_EXIT_HLT, "HLT without an interrupt controller ends in userspace");
