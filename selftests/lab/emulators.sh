@@ -14,21 +14,21 @@ open_terminal() {
 	[ -e "$work/tty" ] || die "no terminal: $(cat "$work/socat.err")"
 }
 
-make_iso() {
-	local dir=$work/iso
-	mkdir -p "$dir/isolinux"
-	cp "$kernel" "$dir/vmlinuz"
-	mv "$work/initramfs" "$dir/initrd"
-	cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$dir/isolinux/"
-	printf 'DEFAULT l\nLABEL l\n KERNEL /vmlinuz\n INITRD /initrd\n APPEND %s\n' "$1" >"$dir/isolinux/isolinux.cfg"
-	xorriso -as mkisofs -quiet -o "$work/boot.iso" -b isolinux/isolinux.bin -c isolinux/boot.cat \
-		-no-emul-boot -boot-load-size 4 -boot-info-table "$dir" 2>/dev/null
+# The boot ROM, and the disk it reads: kernel, initramfs and command line.
+make_disk() {
+	build_tool bootdisk
+	bootdisk=$cached_file
+	build_rom
+	bootrom=$cached_file
+	extract_kernel
+	cylinders=$("$bootdisk" "$kernel" "$cached_file" "$work/initramfs" "$1" "$mem" "$work/disk") ||
+		die "cannot make the boot disk"
 }
 
 start_vmx() {
 	local com2="mode=file, dev=$outdir/console.log"
 	[ -z "$interactive" ] || com2="mode=term, dev=$(readlink -f "$work/tty")"
-	make_iso "$cmdline_common $append"
+	make_disk "$cmdline_common $append"
 	cat >"$work/bochsrc" <<-RC
 	display_library: rfb, options="timeout=0"
 	memory: guest=$mem, host=$mem
@@ -36,9 +36,10 @@ start_vmx() {
 	vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 	cpu: model=$model, count=$cpus, ips=100000000, reset_on_triple_fault=0
 	clock: sync=none, time0=1700000000
+	optromimage1: file=$bootrom, address=0xd0000
 	ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
-	ata0-master: type=cdrom, path=$work/boot.iso, status=inserted
-	boot: cdrom
+	ata0-master: type=disk, mode=flat, path=$work/disk, cylinders=$cylinders, heads=16, spt=63
+	boot: disk
 	com1: enabled=1, mode=file, dev=$outdir/serial.log
 	com2: enabled=1, $com2
 	port_e9_hack: enabled=1

@@ -2,14 +2,59 @@
 # Sourced by lab: builds the lab host's initramfs, $work/initramfs, from what was asked for.
 # shellcheck shell=bash disable=SC2154
 
-# Content-keyed cache: the key is the hash of the input, so nothing stale can be used.
-cached_e9() {
-	local key
-	key=$(cat "$here/e9.c" | sha256sum | cut -c1-32)
-	e9=$state/cache/e9-$key
-	[ -x "$e9" ] && return
-	${CC:-cc} -O2 -Wall -Wextra -Werror -static -o "$work/e9" "$here/e9.c" || die "cannot build e9.c"
-	mv "$work/e9" "$e9"
+# Content-keyed cache: $state/cache/NAME-KEY, where KEY is the hash of the inputs, so what
+# is stale is never found. Usage: cached NAME INPUT... ; sets cached_file, true if it exists.
+cached() {
+	local name=$1 key
+	shift
+	key=$(cat "$@" | sha256sum | cut -c1-32)
+	cached_file=$state/cache/$name-$key
+	[ -e "$cached_file" ]
+}
+
+# Moves a finished file into the cache at once, so that no run sees half of it.
+publish() { mv "$1" "$cached_file"; }
+
+build_tool() {
+	local name=$1
+	shift
+	cached "$name" "$here/$name.c" && return
+	${CC:-cc} -O2 -Wall -Wextra -Werror "$@" -o "$work/$name" "$here/$name.c" || die "cannot build $name.c"
+	publish "$work/$name"
+}
+
+build_rom() {
+	local sectors=2
+	cached bootrom "$here/bootrom.S" "$bootdisk" && return
+	${CC:-cc} -c -DROM_SECTORS=$sectors -o "$work/bootrom.o" "$here/bootrom.S" &&
+		ld -m elf_x86_64 -Ttext=0xd0000 -e _start --oformat binary -o "$work/bootrom" "$work/bootrom.o" &&
+		[ "$(stat -c %s "$work/bootrom")" -eq $((sectors * 512)) ] &&
+		"$bootdisk" --checksum "$work/bootrom" || die "cannot build bootrom.S"
+	publish "$work/bootrom"
+}
+
+le32() { od -An -tu4 -j "$2" -N 4 "$1" | tr -d ' '; }
+
+# Unpacks the ELF kernel that a bzImage carries ("The Linux/x86 Boot Protocol", payload_offset).
+extract_kernel() {
+	local setup start size unpack
+	cached vmlinux "$kernel" && return
+	[ "$(od -An -c -j 514 -N 4 "$kernel" | tr -d ' ')" = HdrS ] || die "$kernel: not a bzImage"
+	setup=$(od -An -tu1 -j 497 -N 1 "$kernel" | tr -d ' ')
+	start=$(((setup + 1) * 512 + $(le32 "$kernel" 584)))
+	size=$(le32 "$kernel" 588)
+	case $(od -An -tx1 -j $start -N 4 "$kernel" | tr -d ' ') in
+	fd377a58) unpack="xz -dc --single-stream" ;;
+	28b52ffd) unpack="zstd -dcq" ;;
+	1f8b*) unpack="gzip -dc" ;;
+	02214c18) unpack="lz4 -dcq" ;;
+	*) die "$kernel: a compression this lab does not know" ;;
+	esac
+	# Four bytes of uncompressed size follow the stream; some unpackers grumble about them.
+	tail -c +$((start + 1)) "$kernel" | head -c "$size" | $unpack >"$work/vmlinux" 2>/dev/null || true
+	[ "$(stat -c %s "$work/vmlinux")" -ge "$(tail -c +$((start + size - 3)) "$kernel" | head -c 4 |
+		od -An -tu4 | tr -d ' ')" ] || die "$kernel: cannot unpack it"
+	publish "$work/vmlinux"
 }
 
 # Copies one module to the stage under its plain name, uncompressed.
@@ -101,8 +146,8 @@ stage_initramfs() {
 	for f in $("$root/bin/busybox" --list); do
 		[ "$f" = busybox ] || ln -s /bin/busybox "$root/bin/$f"
 	done
-	cached_e9
-	cp "$e9" "$root/bin/e9"
+	build_tool e9 -static
+	cp "$cached_file" "$root/bin/e9"
 	ln -s ../bin/busybox "$root/sbin/modprobe"
 	cp "$here/host-init" "$root/init"
 	echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
