@@ -78,8 +78,6 @@ enum vcpu_request {
 	REQ_CLOCK_UPDATE,	/* refresh the guest's pvclock page */
 	REQ_UNBLOCK,		/* leave a HLT without an interrupt */
 	REQ_VM_DEAD,		/* a broken invariant: RUN returns -EIO */
-	REQ_SCAN_IOAPIC,	/* recompute which vectors need an EOI exit */
-	REQ_OUTSIDE_GUEST,	/* only be seen outside guest mode, once */
 };
 
 /* Index of a general register in vcpu->regs, in instruction-encoding order. */
@@ -302,6 +300,7 @@ struct vm {
 	struct mm_struct *mm;		/* the creator's; other mms get -EIO */
 	struct mutex lock;		/* creating vCPUs and interrupt chips */
 	struct list_head list;		/* on the module's vm list */
+	pid_t owner_pid;		/* for log lines */
 	bool dead;			/* broken: every ioctl returns -EIO */
 
 	/*
@@ -472,7 +471,6 @@ int vm_create(void);		/* a new VM's fd, or -errno */
 void vm_get(struct vm *vm);
 void vm_put(struct vm *vm);
 void vm_kill(struct vm *vm, const char *why);	/* a broken invariant: this VM ends */
-int vm_adjust_memory(struct vm *vm);
 
 static inline int vm_nr_vcpus(struct vm *vm)
 {
@@ -484,10 +482,11 @@ static inline int vm_nr_vcpus(struct vm *vm)
 
 struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id);
 void vm_request_all(struct vm *vm, enum vcpu_request req);	/* set and kick */
-int vm_wait_outside_guest(struct vm *vm);
+void vm_wait_outside_guest(struct vm *vm);	/* does not sleep */
+void vm_flush_tlbs(struct vm *vm);		/* request and wait; does not sleep */
 
 /* ---- vcpu.c ------------------------------------------------------------- */
-long vcpu_create(struct vm *vm, u32 id);
+int vcpu_create(struct vm *vm, u32 id);	/* a vCPU fd, or -errno */
 void vcpu_destroy(struct vcpu *vcpu);
 void vcpu_load(struct vcpu *vcpu);
 void vcpu_put(struct vcpu *vcpu);
@@ -495,6 +494,8 @@ void vcpu_kick(struct vcpu *vcpu);		/* any context: wake or force an exit */
 void vcpu_reset(struct vcpu *vcpu, bool init);
 enum exit_action vcpu_halt(struct vcpu *vcpu);	/* HLT was executed and skipped */
 bool vcpu_runnable(struct vcpu *vcpu);
+long vcpu_run(struct vcpu *vcpu);		/* RUN; vcpu_run.c */
+void vcpu_preempt_init(struct vcpu *vcpu);
 enum exit_action vcpu_internal_error(struct vcpu *vcpu, u32 suberror);
 
 static inline void vcpu_set_request(struct vcpu *vcpu, enum vcpu_request req)

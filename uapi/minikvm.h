@@ -436,6 +436,8 @@ struct minikvm_enable_cap {
 #define MINIKVM_CHECK_EXTENSION		_IO(MINIKVMIO, 0x03)	/* also VM */
 #define MINIKVM_GET_VCPU_MMAP_SIZE	_IO(MINIKVMIO, 0x04)	/* bytes */
 #define MINIKVM_GET_SUPPORTED_CPUID	_IOWR(MINIKVMIO, 0x05, struct minikvm_cpuid2)
+#define MINIKVM_GET_MSR_FEATURE_INDEX_LIST \
+					_IOWR(MINIKVMIO, 0x0a, struct minikvm_msr_list)
 
 /* ---- ioctls of a VM fd -------------------------------------------------- */
 

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between the kernels this module builds for, and the few kernel
+ * services that are not in a header one may include. The only file that tests
+ * LINUX_VERSION_CODE.
+ */
+#ifndef MINIKVM_COMPAT_H
+#define MINIKVM_COMPAT_H
+
+#include <linux/context_tracking.h>
+#include <linux/entry-kvm.h>
+#include <linux/irqflags.h>
+#include <linux/lockdep.h>
+#include <linux/rcutree.h>
+#include <linux/version.h>
+#include <linux/vtime.h>
+
+/* Linux 6.9 dropped the argument, which was always the current CPU. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+#define COMPAT_RCU_CPU	smp_processor_id()
+#else
+#define COMPAT_RCU_CPU
+#endif
+
+/*
+ * The kernel counts a CPU in guest mode as one in user mode: time goes to the
+ * guest, RCU sees a quiescent state. The pairs nest, timing outside context:
+ *
+ *	guest_timing_begin();		interrupts off
+ *		guest_context_begin();	nothing instrumentable from here ...
+ *		VM entry, VM exit
+ *		guest_context_end();	... to here
+ *	guest_timing_end();		after the pending tick was taken
+ */
+static __always_inline void guest_timing_begin(void)
+{
+	vtime_account_guest_enter();
+}
+
+static __always_inline void guest_timing_end(void)
+{
+	vtime_account_guest_exit();
+}
+
+static __always_inline void guest_context_begin(void)
+{
+	instrumentation_begin();
+	trace_hardirqs_on_prepare();
+	lockdep_hardirqs_on_prepare();
+	instrumentation_end();
+
+	/* The CPU-bound part of what user mode would tell RCU. */
+	if (!context_tracking_guest_enter()) {
+		instrumentation_begin();
+		rcu_virt_note_context_switch(COMPAT_RCU_CPU);
+		instrumentation_end();
+	}
+	lockdep_hardirqs_on(CALLER_ADDR0);
+}
+
+static __always_inline void guest_context_end(void)
+{
+	lockdep_hardirqs_off(CALLER_ADDR0);
+	context_tracking_guest_exit();
+
+	instrumentation_begin();
+	trace_hardirqs_off_finish();
+	instrumentation_end();
+}
+
+#endif

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Module load and unload, /dev/minikvm and the system ioctls, and which CPUs
+ * have virtualization switched on.
+ *
+ * Virtualization is on while a VM exists: VMXON on every online CPU when the
+ * first VM is made, VMXOFF when the last one goes. In between, CPUs may come
+ * and go, the machine may suspend, reboot or start another kernel.
+ */
+#define pr_fmt(fmt) "minikvm: " fmt
+
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/reboot.h>
+#include <linux/syscore_ops.h>
+
+#include "minikvm.h"
+#include "compat.h"
+#include "x86/x86.h"
+
+MODULE_DESCRIPTION("mini-KVM: KVM's kernel half, small enough to read");
+MODULE_AUTHOR("The mini-KVM authors");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1");
+
+const struct minikvm_vendor_ops *vendor = &vmx_ops;
+
+static DEFINE_MUTEX(hardware_lock);	/* inside cpus_read_lock() */
+static int hardware_users;		/* VMs; changes under hardware_lock */
+static DEFINE_PER_CPU(bool, hardware_on);
+static enum cpuhp_state hotplug_state;
+
+bool hardware_on_this_cpu(void)
+{
+	return this_cpu_read(hardware_on);
+}
+
+/* On the CPU in question, which cannot change under us. */
+static int hardware_enable_here(void)
+{
+	int err;
+
+	if (this_cpu_read(hardware_on))
+		return 0;
+	err = vendor->cpu_enable();
+	if (!err)
+		this_cpu_write(hardware_on, true);
+	return err;
+}
+
+static void hardware_disable_here(void)
+{
+	if (!this_cpu_read(hardware_on))
+		return;
+	vendor->cpu_disable();
+	this_cpu_write(hardware_on, false);
+}
+
+static void hardware_enable_ipi(void *first_error)
+{
+	int err = hardware_enable_here();
+
+	if (err)
+		cmpxchg((int *)first_error, 0, err);
+}
+
+static void hardware_disable_ipi(void *unused)
+{
+	hardware_disable_here();
+}
+
+/**
+ * hardware_get - one more VM needs virtualization
+ *
+ * Context: may sleep.
+ * Return: 0; -EBUSY when another hypervisor holds a CPU's virtualization (the
+ * log names it and the cure); -EIO when a CPU refuses to switch it on. After
+ * an error no CPU is left switched on by this call.
+ */
+int hardware_get(void)
+{
+	int err = 0;
+
+	cpus_read_lock();
+	mutex_lock(&hardware_lock);
+	if (!hardware_users)
+		on_each_cpu(hardware_enable_ipi, &err, 1);
+	if (!err)
+		hardware_users++;
+	else
+		on_each_cpu(hardware_disable_ipi, NULL, 1);
+	mutex_unlock(&hardware_lock);
+	cpus_read_unlock();
+	return err;
+}
+
+/**
+ * hardware_put - a VM that called hardware_get() is gone
+ *
+ * Context: may sleep. None of the VM's vCPUs is loaded anywhere.
+ */
+void hardware_put(void)
+{
+	cpus_read_lock();
+	mutex_lock(&hardware_lock);
+	if (!--hardware_users)
+		on_each_cpu(hardware_disable_ipi, NULL, 1);
+	mutex_unlock(&hardware_lock);
+	cpus_read_unlock();
+}
+
+/* A CPU came up: it joins if VMs exist, and stays down if it cannot. */
+static int hardware_cpu_online(unsigned int cpu)
+{
+	int err = 0;
+
+	mutex_lock(&hardware_lock);
+	if (hardware_users) {
+		preempt_disable();
+		err = hardware_enable_here();
+		preempt_enable();
+	}
+	mutex_unlock(&hardware_lock);
+	return err;
+}
+
+static int hardware_cpu_offline(unsigned int cpu)
+{
+	mutex_lock(&hardware_lock);
+	preempt_disable();
+	hardware_disable_here();
+	preempt_enable();
+	mutex_unlock(&hardware_lock);
+	return 0;
+}
+
+/*
+ * Suspend takes every CPU but one down by hotplug; the last one comes here
+ * with interrupts off. Firmware leaves it outside VMX operation on resume.
+ */
+static int hardware_suspend(void)
+{
+	hardware_disable_here();
+	return 0;
+}
+
+static void hardware_resume(void)
+{
+	if (READ_ONCE(hardware_users) && hardware_enable_here())
+		pr_err("CPU %d did not switch virtualization on after resume: its VMs will fail\n",
+		       smp_processor_id());
+}
+
+static struct syscore_ops hardware_syscore_ops = {
+	.suspend	= hardware_suspend,
+	.resume		= hardware_resume,
+};
+
+/*
+ * A CPU in VMX operation ignores INIT, which is how firmware and kexec get
+ * hold of it. Running guests are cut off: their VMs end with the machine.
+ */
+static int hardware_reboot(struct notifier_block *nb, unsigned long action, void *data)
+{
+	on_each_cpu(hardware_disable_ipi, NULL, 1);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block hardware_reboot_nb = {
+	.notifier_call	= hardware_reboot,
+	.priority	= 0,
+};
+
+/**
+ * device_check_extension - CHECK_EXTENSION, on the device and on a VM
+ * @cap: MINIKVM_CAP_*
+ *
+ * Tells the truth: a number is here only when all of it works.
+ *
+ * Return: the capability's value, 0 for every unknown one; never an errno.
+ */
+long device_check_extension(long cap)
+{
+	switch (cap) {
+	case MINIKVM_CAP_IRQCHIP:
+	case MINIKVM_CAP_HLT:
+	case MINIKVM_CAP_USER_MEMORY:
+	case MINIKVM_CAP_SET_TSS_ADDR:
+	case MINIKVM_CAP_EXT_CPUID:
+	case MINIKVM_CAP_CLOCKSOURCE:
+	case MINIKVM_CAP_MP_STATE:
+	case MINIKVM_CAP_SYNC_MMU:
+	case MINIKVM_CAP_DESTROY_MEMORY_REGION_WORKS:
+	case MINIKVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
+	case MINIKVM_CAP_USER_NMI:
+	case MINIKVM_CAP_IRQ_INJECT_STATUS:
+	case MINIKVM_CAP_PIT2:
+	case MINIKVM_CAP_PIT_STATE2:
+	case MINIKVM_CAP_SET_BOOT_CPU_ID:
+	case MINIKVM_CAP_SET_IDENTITY_MAP_ADDR:
+	case MINIKVM_CAP_INTERNAL_ERROR_DATA:
+	case MINIKVM_CAP_GET_TSC_KHZ:
+	case MINIKVM_CAP_TSC_DEADLINE_TIMER:
+	case MINIKVM_CAP_SIGNAL_MSI:
+	case MINIKVM_CAP_READONLY_MEM:
+	case MINIKVM_CAP_CHECK_EXTENSION_VM:
+	case MINIKVM_CAP_IMMEDIATE_EXIT:
+	case MINIKVM_CAP_GET_MSR_FEATURES:
+		return 1;
+	case MINIKVM_CAP_NR_VCPUS:
+		return min_t(long, num_online_cpus(), MK_MAX_VCPUS);
+	case MINIKVM_CAP_MAX_VCPUS:
+		return MK_MAX_VCPUS;
+	case MINIKVM_CAP_MAX_VCPU_ID:
+		return MK_MAX_VCPU_ID;
+	case MINIKVM_CAP_NR_MEMSLOTS:
+		return MK_MAX_MEMSLOTS;
+	case MINIKVM_CAP_IRQ_ROUTING:
+		return MK_NR_GSI;
+	default:
+		return 0;
+	}
+}
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+
+	switch (cmd) {
+	case MINIKVM_GET_API_VERSION:
+		return arg ? -EINVAL : MINIKVM_API_VERSION;
+	case MINIKVM_CREATE_VM:
+		return arg ? -EINVAL : vm_create();
+	case MINIKVM_CHECK_EXTENSION:
+		return device_check_extension(arg);
+	case MINIKVM_GET_VCPU_MMAP_SIZE:
+		/* Run page, PIO payload, and KVM's third page (unused so far). */
+		return arg ? -EINVAL : 3 * PAGE_SIZE;
+	case MINIKVM_GET_SUPPORTED_CPUID:
+		return cpuid_get_supported(argp, false);
+	case MINIKVM_GET_MSR_INDEX_LIST:
+		return msr_get_index_list(argp);
+	case MINIKVM_GET_MSR_FEATURE_INDEX_LIST:
+		return msr_get_feature_index_list(argp);
+	case MINIKVM_GET_MSRS:
+		return msr_get_list(NULL, argp);
+	default:
+		return -EINVAL;
+	}
+}
+
+static const struct file_operations device_fops = {
+	.owner		= THIS_MODULE,
+	.unlocked_ioctl	= device_ioctl,
+	.llseek		= noop_llseek,
+};
+
+static struct miscdevice device = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "minikvm",
+	.fops	= &device_fops,
+	.mode	= 0660,
+};
+
+static int __init minikvm_init(void)
+{
+	int err;
+
+	err = vendor->setup();
+	if (err)
+		return err;
+
+	err = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "kvm/minikvm:online",
+					hardware_cpu_online, hardware_cpu_offline);
+	if (err < 0)
+		goto unsetup;
+	hotplug_state = err;
+	register_syscore_ops(&hardware_syscore_ops);
+	register_reboot_notifier(&hardware_reboot_nb);
+
+	/* Published last: whoever opens it finds everything in place. */
+	err = misc_register(&device);
+	if (err) {
+		pr_err("registering /dev/minikvm failed: %d\n", err);
+		goto unregister;
+	}
+	return 0;
+
+unregister:
+	unregister_reboot_notifier(&hardware_reboot_nb);
+	unregister_syscore_ops(&hardware_syscore_ops);
+	cpuhp_remove_state_nocalls(hotplug_state);
+unsetup:
+	vendor->unsetup();
+	return err;
+}
+
+/* Every VM and vCPU fd pins the module, so none exists here. */
+static void __exit minikvm_exit(void)
+{
+	misc_deregister(&device);
+	unregister_reboot_notifier(&hardware_reboot_nb);
+	unregister_syscore_ops(&hardware_syscore_ops);
+	cpuhp_remove_state_nocalls(hotplug_state);
+	/* VM teardown may have left work to the mmu notifier's SRCU and to RCU. */
+	mmu_notifier_synchronize();
+	rcu_barrier();
+	vendor->unsetup();
+}
+
+module_init(minikvm_init);
+module_exit(minikvm_exit);

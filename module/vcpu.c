@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The vCPU fd: creation and destruction, the mmap'ed run page, loading onto a
+ * CPU, and every vCPU ioctl but RUN.
+ */
+#define pr_fmt(fmt) "minikvm: " fmt
+
+#include <linux/anon_inodes.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <asm/tsc.h>
+
+#include "minikvm.h"
+#include "compat.h"
+#include "irqchip/irqchip.h"
+#include "irqchip/lapic.h"
+#include "x86/x86.h"
+
+/* ---- loading -------------------------------------------------------------- */
+
+/**
+ * vcpu_load - make this CPU the one that holds the vCPU's state
+ * @vcpu: the vCPU, its mutex held
+ *
+ * Until vcpu_put() the scheduler moves the state along with the thread.
+ *
+ * Context: preemption on.
+ */
+void vcpu_load(struct vcpu *vcpu)
+{
+	int cpu = get_cpu();
+
+	preempt_notifier_register(&vcpu->preempt);
+	vendor->vcpu_load(vcpu, cpu);
+	if (vcpu->lapic)
+		lapic_timer_migrate(vcpu);
+	put_cpu();
+}
+
+void vcpu_put(struct vcpu *vcpu)
+{
+	preempt_disable();
+	vendor->vcpu_put(vcpu);
+	preempt_notifier_unregister(&vcpu->preempt);
+	preempt_enable();
+}
+
+static void vcpu_sched_in(struct preempt_notifier *notifier, int cpu)
+{
+	struct vcpu *vcpu = container_of(notifier, struct vcpu, preempt);
+
+	vendor->vcpu_load(vcpu, cpu);
+	if (vcpu->lapic)
+		lapic_timer_migrate(vcpu);
+}
+
+static void vcpu_sched_out(struct preempt_notifier *notifier, struct task_struct *next)
+{
+	struct vcpu *vcpu = container_of(notifier, struct vcpu, preempt);
+
+	vendor->vcpu_put(vcpu);
+}
+
+static struct preempt_ops vcpu_preempt_ops = {
+	.sched_in	= vcpu_sched_in,
+	.sched_out	= vcpu_sched_out,
+};
+
+/* ---- reset ---------------------------------------------------------------- */
+
+/**
+ * vcpu_reset - put a vCPU into its state after power-on or INIT
+ * @vcpu: the vCPU, loaded
+ * @init: INIT (keeps FPU, most MSRs and CR0's cache bits) instead of power-on
+ *
+ * Source: Intel SDM vol. 3A (December 2023), "Processor State After Reset".
+ */
+void vcpu_reset(struct vcpu *vcpu, bool init)
+{
+	memset(&vcpu->events.exception, 0, sizeof(vcpu->events.exception));
+	vcpu->events.interrupt.injected = false;
+	vcpu->events.nmi_injected = false;
+	vcpu->events.nmi_pending = 0;
+	atomic_set(&vcpu->events.nmi_queued, 0);
+
+	if (vcpu->lapic)
+		lapic_reset(vcpu, init);
+	fpu_reset(vcpu, init);
+	msr_reset(vcpu, init);
+	vendor->vcpu_reset(vcpu, init);
+	regs_reset(vcpu, init);
+	vcpu_set_request(vcpu, REQ_EVENT);
+}
+
+/* ---- the mmap'ed pages ------------------------------------------------------ */
+
+static vm_fault_t vcpu_mmap_fault(struct vm_fault *vmf)
+{
+	struct vcpu *vcpu = vmf->vma->vm_file->private_data;
+	struct page *page;
+
+	if (vmf->pgoff == 0)
+		page = virt_to_page(vcpu->run);
+	else if (vmf->pgoff == MINIKVM_PIO_PAGE_OFFSET)
+		page = virt_to_page(vcpu->pio_data);
+	else
+		return VM_FAULT_SIGBUS;
+	get_page(page);
+	vmf->page = page;
+	return 0;
+}
+
+static const struct vm_operations_struct vcpu_vm_ops = {
+	.fault = vcpu_mmap_fault,
+};
+
+static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	/* The pages are the vCPU's own: they outlive a mapping, and it them. */
+	vma->vm_ops = &vcpu_vm_ops;
+	return 0;
+}
+
+/* ---- ioctls ----------------------------------------------------------------- */
+
+static long vcpu_ioctl_set_signal_mask(struct vcpu *vcpu, void __user *argp)
+{
+	struct minikvm_signal_mask head;
+	sigset_t set;
+
+	if (!argp) {
+		vcpu->sigset_active = false;
+		return 0;
+	}
+	if (copy_from_user(&head, argp, sizeof(head)))
+		return -EFAULT;
+	if (head.len != sizeof(set))
+		return -EINVAL;
+	if (copy_from_user(&set, argp + sizeof(head), sizeof(set)))
+		return -EFAULT;
+	sigdelsetmask(&set, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	vcpu->sigset = set;
+	vcpu->sigset_active = true;
+	return 0;
+}
+
+static u32 vcpu_get_mp_state(struct vcpu *vcpu)
+{
+	/* An INIT or SIPI that already arrived counts as taken. */
+	if (vcpu->lapic)
+		lapic_accept_events(vcpu);
+	return vcpu->mp_state;
+}
+
+static long vcpu_set_mp_state(struct vcpu *vcpu, u32 state)
+{
+	switch (state) {
+	case MINIKVM_MP_STATE_RUNNABLE:
+		break;
+	case MINIKVM_MP_STATE_UNINITIALIZED:
+	case MINIKVM_MP_STATE_INIT_RECEIVED:
+	case MINIKVM_MP_STATE_HALTED:
+	case MINIKVM_MP_STATE_SIPI_RECEIVED:
+		/* Without an in-kernel APIC only userspace can end these. */
+		if (!vcpu->lapic)
+			return -EINVAL;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (state == MINIKVM_MP_STATE_SIPI_RECEIVED) {
+		vcpu->mp_state = MINIKVM_MP_STATE_INIT_RECEIVED;
+		set_bit(APIC_EVENT_SIPI, &vcpu->apic_events);
+	} else {
+		vcpu->mp_state = state;
+	}
+	vcpu_set_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+/* Ioctls whose argument is one structure, read or written whole. */
+union vcpu_arg {
+	struct minikvm_regs regs;
+	struct minikvm_sregs sregs;
+	struct minikvm_fpu fpu;
+	struct minikvm_lapic_state lapic;
+	struct minikvm_mp_state mp_state;
+};
+
+static long vcpu_ioctl_get(struct vcpu *vcpu, unsigned int cmd, union vcpu_arg *arg)
+{
+	switch (cmd) {
+	case MINIKVM_GET_REGS:
+		regs_get(vcpu, &arg->regs);
+		return 0;
+	case MINIKVM_GET_SREGS:
+		sregs_get(vcpu, &arg->sregs);
+		return 0;
+	case MINIKVM_GET_FPU:
+		return fpu_get(vcpu, &arg->fpu);
+	case MINIKVM_GET_LAPIC:
+		return vcpu->lapic ? lapic_get_state(vcpu, &arg->lapic) : -EINVAL;
+	case MINIKVM_GET_MP_STATE:
+		arg->mp_state.mp_state = vcpu_get_mp_state(vcpu);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static long vcpu_ioctl_set(struct vcpu *vcpu, unsigned int cmd, const union vcpu_arg *arg)
+{
+	switch (cmd) {
+	case MINIKVM_SET_REGS:
+		return regs_set(vcpu, &arg->regs);
+	case MINIKVM_SET_SREGS:
+		return sregs_set(vcpu, &arg->sregs);
+	case MINIKVM_SET_FPU:
+		return fpu_set(vcpu, &arg->fpu);
+	case MINIKVM_SET_LAPIC:
+		return vcpu->lapic ? lapic_set_state(vcpu, &arg->lapic) : -EINVAL;
+	case MINIKVM_SET_MP_STATE:
+		return vcpu_set_mp_state(vcpu, arg->mp_state.mp_state);
+	default:
+		return -EINVAL;
+	}
+}
+
+/*
+ * The command itself tells the argument's size and whether it is an input or
+ * an output, so one copy serves them all.
+ */
+static long vcpu_ioctl_struct(struct vcpu *vcpu, unsigned int cmd, void __user *argp)
+{
+	bool set = _IOC_DIR(cmd) == _IOC_WRITE;
+	size_t size = _IOC_SIZE(cmd);
+	union vcpu_arg *arg;
+	long r;
+
+	arg = kzalloc(sizeof(*arg), GFP_KERNEL_ACCOUNT);
+	if (!arg)
+		return -ENOMEM;
+	if (set && copy_from_user(arg, argp, size)) {
+		r = -EFAULT;
+		goto free;
+	}
+
+	vcpu_load(vcpu);
+	r = set ? vcpu_ioctl_set(vcpu, cmd, arg) : vcpu_ioctl_get(vcpu, cmd, arg);
+	vcpu_put(vcpu);
+
+	if (!r && !set && copy_to_user(argp, arg, size))
+		r = -EFAULT;
+free:
+	kfree(arg);
+	return r;
+}
+
+static long vcpu_ioctl_loaded(struct vcpu *vcpu, unsigned int cmd, void __user *argp)
+{
+	long r;
+
+	vcpu_load(vcpu);
+	switch (cmd) {
+	case MINIKVM_GET_MSRS:
+		r = msr_get_list(vcpu, argp);
+		break;
+	case MINIKVM_SET_MSRS:
+		r = msr_set_list(vcpu, argp);
+		break;
+	case MINIKVM_SET_CPUID2:
+		r = cpuid_set2(vcpu, argp);
+		break;
+	case MINIKVM_GET_CPUID2:
+		r = cpuid_get2(vcpu, argp);
+		break;
+	case MINIKVM_NMI:
+		inject_nmi(vcpu);
+		r = 0;
+		break;
+	default:
+		r = -EINVAL;
+	}
+	vcpu_put(vcpu);
+	return r;
+}
+
+static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+
+	/* The whole command counts: KVM reuses numbers between sizes. */
+	switch (cmd) {
+	case MINIKVM_RUN:
+		return arg ? -EINVAL : vcpu_run(vcpu);
+	case MINIKVM_GET_REGS:
+	case MINIKVM_SET_REGS:
+	case MINIKVM_GET_SREGS:
+	case MINIKVM_SET_SREGS:
+	case MINIKVM_GET_FPU:
+	case MINIKVM_SET_FPU:
+	case MINIKVM_GET_LAPIC:
+	case MINIKVM_SET_LAPIC:
+	case MINIKVM_GET_MP_STATE:
+	case MINIKVM_SET_MP_STATE:
+		return vcpu_ioctl_struct(vcpu, cmd, argp);
+	case MINIKVM_GET_MSRS:
+	case MINIKVM_SET_MSRS:
+	case MINIKVM_SET_CPUID2:
+	case MINIKVM_GET_CPUID2:
+	case MINIKVM_NMI:
+		return vcpu_ioctl_loaded(vcpu, cmd, argp);
+	case MINIKVM_SET_SIGNAL_MASK:
+		return vcpu_ioctl_set_signal_mask(vcpu, argp);
+	case MINIKVM_GET_TSC_KHZ:
+		return tsc_khz;
+	default:
+		return -EINVAL;
+	}
+}
+
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vcpu *vcpu = file->private_data;
+	long r;
+
+	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
+		return -EIO;
+	if (_IOC_TYPE(cmd) != MINIKVMIO)
+		return -EINVAL;
+
+	/* One thread at a time; another one waits until RUN returns. */
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	r = vcpu_ioctl_locked(vcpu, cmd, arg);
+	mutex_unlock(&vcpu->mutex);
+	return r;
+}
+
+static int vcpu_release(struct inode *inode, struct file *file)
+{
+	struct vcpu *vcpu = file->private_data;
+
+	/* The vCPU itself goes with its VM: others may still send it IPIs. */
+	vm_put(vcpu->vm);
+	return 0;
+}
+
+static const struct file_operations vcpu_fops = {
+	.owner		= THIS_MODULE,
+	.release	= vcpu_release,
+	.unlocked_ioctl	= vcpu_ioctl,
+	.mmap		= vcpu_mmap,
+	.llseek		= noop_llseek,
+};
+
+/* ---- creation and destruction ------------------------------------------------- */
+
+static int vcpu_alloc_pages(struct vcpu *vcpu)
+{
+	BUILD_BUG_ON(sizeof(struct minikvm_run) > PAGE_SIZE);
+
+	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	vcpu->pio_data = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	return vcpu->run && vcpu->pio_data ? 0 : -ENOMEM;
+}
+
+static void vcpu_free_pages(struct vcpu *vcpu)
+{
+	free_page((unsigned long)vcpu->pio_data);
+	free_page((unsigned long)vcpu->run);
+}
+
+static struct vcpu *vcpu_alloc(struct vm *vm, u32 id)
+{
+	struct vcpu *vcpu;
+	int err = -ENOMEM;
+
+	vcpu = kvzalloc(vendor->vcpu_size, GFP_KERNEL_ACCOUNT);
+	if (!vcpu)
+		return ERR_PTR(-ENOMEM);
+	vcpu->vm = vm;
+	vcpu->id = id;
+	vcpu->cpu = -1;
+	mutex_init(&vcpu->mutex);
+	rcuwait_init(&vcpu->wait);
+	preempt_notifier_init(&vcpu->preempt, &vcpu_preempt_ops);
+	vcpu->mp_state = MINIKVM_MP_STATE_RUNNABLE;
+
+	if (vcpu_alloc_pages(vcpu))
+		goto free_pages;
+	err = fpu_create(vcpu);
+	if (err)
+		goto free_pages;
+	if (irqchip_in_kernel(vm)) {
+		err = lapic_create(vcpu);
+		if (err)
+			goto free_fpu;
+		if (id != vm->bsp_id)
+			vcpu->mp_state = MINIKVM_MP_STATE_UNINITIALIZED;
+	}
+	err = vendor->vcpu_create(vcpu);
+	if (err)
+		goto free_lapic;
+	return vcpu;
+
+free_lapic:
+	if (vcpu->lapic)
+		lapic_free(vcpu);
+free_fpu:
+	fpu_free(vcpu);
+free_pages:
+	vcpu_free_pages(vcpu);
+	kvfree(vcpu);
+	return ERR_PTR(err);
+}
+
+/**
+ * vcpu_destroy - free a vCPU that nobody can reach or run any more
+ * @vcpu: from vcpu_create(), or never published
+ */
+void vcpu_destroy(struct vcpu *vcpu)
+{
+	if (vcpu->lapic)
+		lapic_free(vcpu);
+	vendor->vcpu_free(vcpu);
+	emul_free(vcpu);
+	cpuid_free(vcpu);
+	fpu_free(vcpu);
+	vcpu_free_pages(vcpu);
+	kvfree(vcpu);
+}
+
+/* vm->lock held. The fd is the last thing that can fail. */
+static int vcpu_publish(struct vm *vm, struct vcpu *vcpu)
+{
+	int fd;
+
+	if (vm_vcpu_by_id(vm, vcpu->id))
+		return -EEXIST;
+	vcpu->idx = vm->nr_vcpus;
+	vm_get(vm);
+	fd = anon_inode_getfd("minikvm-vcpu", &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		vm_put(vm);
+		return fd;
+	}
+	vm->vcpus[vcpu->idx] = vcpu;
+	/* Pairs with vm_nr_vcpus(): the pointer is there before the count. */
+	smp_store_release(&vm->nr_vcpus, vcpu->idx + 1);
+	return fd;
+}
+
+/**
+ * vcpu_create - CREATE_VCPU
+ * @vm: the VM
+ * @id: APIC id of the new vCPU, below MK_MAX_VCPU_ID
+ *
+ * Return: the vCPU's fd; -EINVAL (id or number of vCPUs out of range); -EEXIST;
+ * -ENOMEM; -EMFILE.
+ */
+int vcpu_create(struct vm *vm, u32 id)
+{
+	struct vcpu *vcpu;
+	int fd;
+
+	if (id >= MK_MAX_VCPU_ID)
+		return -EINVAL;
+
+	/* The place is reserved first, so that chips cannot appear midway. */
+	mutex_lock(&vm->lock);
+	if (vm->created_vcpus >= MK_MAX_VCPUS) {
+		mutex_unlock(&vm->lock);
+		return -EINVAL;
+	}
+	vm->created_vcpus++;
+	mutex_unlock(&vm->lock);
+
+	vcpu = vcpu_alloc(vm, id);
+	if (IS_ERR(vcpu)) {
+		fd = PTR_ERR(vcpu);
+		goto unreserve;
+	}
+	mutex_lock(&vcpu->mutex);
+	vcpu_load(vcpu);
+	vcpu_reset(vcpu, false);
+	guest_tsc_write(vcpu, 0, true);
+	vcpu_put(vcpu);
+	mutex_unlock(&vcpu->mutex);
+
+	mutex_lock(&vm->lock);
+	fd = vcpu_publish(vm, vcpu);
+	mutex_unlock(&vm->lock);
+	if (fd < 0)
+		goto destroy;
+	if (vcpu->lapic)
+		lapic_map_update(vm);
+	return fd;
+
+destroy:
+	vcpu_destroy(vcpu);
+unreserve:
+	mutex_lock(&vm->lock);
+	vm->created_vcpus--;
+	mutex_unlock(&vm->lock);
+	return fd;
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * RUN: the loop between entering the guest, handling its exits, waiting while
+ * it halts, and giving in to whoever wants the thread.
+ *
+ * Who wants a vCPU's attention sets a request and then looks at its mode; the
+ * vCPU sets its mode and then looks at its requests. One of the two always
+ * sees the other:
+ *
+ *	vcpu thread			anyone
+ *	mode = IN_GUEST			set_bit(request)
+ *	barrier				barrier
+ *	requests pending? back out	mode == IN_GUEST? send an IPI
+ *
+ * Interrupts are off from the first line on, so the IPI is taken only by the
+ * exit it causes.
+ */
+#define pr_fmt(fmt) "minikvm: " fmt
+
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+#include <asm/cpufeature.h>
+#include <asm/fpu/api.h>
+
+#include "minikvm.h"
+#include "compat.h"
+#include "irqchip/lapic.h"
+#include "x86/x86.h"
+
+/**
+ * vcpu_kick - make a vCPU look at its requests soon
+ * @vcpu: any vCPU
+ *
+ * Wakes it if it waits, forces an exit if it is in the guest, does nothing
+ * otherwise: it will look on its own before it enters.
+ *
+ * Context: any, hard interrupts included.
+ */
+void vcpu_kick(struct vcpu *vcpu)
+{
+	int me, cpu;
+
+	/* The request is visible before the mode is read. */
+	smp_mb();
+	if (rcuwait_wake_up(&vcpu->wait))
+		return;
+
+	me = get_cpu();
+	if (READ_ONCE(vcpu->mode) == VCPU_IN_GUEST &&
+	    cmpxchg(&vcpu->mode, VCPU_IN_GUEST, VCPU_EXITING) == VCPU_IN_GUEST) {
+		cpu = READ_ONCE(vcpu->cpu);
+		if (cpu >= 0 && cpu != me)
+			smp_send_reschedule(cpu);
+	}
+	put_cpu();
+}
+
+/**
+ * vcpu_runnable - is there a reason not to sleep
+ * @vcpu: the vCPU, by its own thread
+ *
+ * Return: whether it runs, or something waits that would end its halt.
+ */
+bool vcpu_runnable(struct vcpu *vcpu)
+{
+	if (vcpu->mp_state == MINIKVM_MP_STATE_RUNNABLE)
+		return true;
+	if (vcpu->lapic && lapic_has_events(vcpu))
+		return true;
+	if (vcpu->mp_state != MINIKVM_MP_STATE_HALTED)
+		return false;
+	if (vcpu->events.exception.pending || vcpu->events.nmi_pending ||
+	    atomic_read(&vcpu->events.nmi_queued))
+		return true;
+	return vcpu_irq_pending(vcpu) && vendor->irq_allowed(vcpu);
+}
+
+static bool vcpu_must_stop_waiting(struct vcpu *vcpu)
+{
+	return vcpu_runnable(vcpu) || signal_pending(current) ||
+	       (vcpu->lapic && lapic_timer_pending(vcpu)) ||
+	       test_bit(REQ_UNBLOCK, &vcpu->requests) ||
+	       test_bit(REQ_VM_DEAD, &vcpu->requests);
+}
+
+/* Sleep until vcpu_kick(), a signal, or a reason to run. */
+static void vcpu_wait(struct vcpu *vcpu)
+{
+	prepare_to_rcuwait(&vcpu->wait);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (vcpu_must_stop_waiting(vcpu))
+			break;
+		schedule();
+	}
+	finish_rcuwait(&vcpu->wait);
+}
+
+/* The guest does not run: it halted, or waits for INIT or SIPI. */
+static enum exit_action vcpu_block(struct vcpu *vcpu)
+{
+	if (!vcpu_runnable(vcpu)) {
+		vcpu_wait(vcpu);
+		if (!vcpu_runnable(vcpu)) {
+			if (vcpu_take_request(vcpu, REQ_VM_DEAD))
+				return vcpu_fail(vcpu, -EIO);
+			return EXIT_RESUME;
+		}
+	}
+	if (vcpu->lapic)
+		lapic_accept_events(vcpu);
+	if (vcpu->mp_state == MINIKVM_MP_STATE_HALTED)
+		vcpu->mp_state = MINIKVM_MP_STATE_RUNNABLE;
+	return EXIT_RESUME;
+}
+
+/**
+ * vcpu_halt - the guest executed HLT, already skipped
+ * @vcpu: the vCPU
+ *
+ * With an in-kernel APIC the thread sleeps here until an interrupt comes;
+ * without one only userspace knows when that will be.
+ */
+enum exit_action vcpu_halt(struct vcpu *vcpu)
+{
+	vcpu->stats.halt_exits++;
+	if (vcpu->lapic) {
+		vcpu->mp_state = MINIKVM_MP_STATE_HALTED;
+		return EXIT_RESUME;
+	}
+	vcpu->run->exit_reason = MINIKVM_EXIT_HLT;
+	return EXIT_TO_USER;
+}
+
+/**
+ * vcpu_internal_error - leave to userspace because the module cannot go on
+ * @vcpu: the vCPU
+ * @suberror: MINIKVM_INTERNAL_ERROR_*; the caller may add data afterwards
+ */
+enum exit_action vcpu_internal_error(struct vcpu *vcpu, u32 suberror)
+{
+	vcpu->run->exit_reason = MINIKVM_EXIT_INTERNAL_ERROR;
+	vcpu->run->internal.suberror = suberror;
+	vcpu->run->internal.ndata = 0;
+	return EXIT_TO_USER;
+}
+
+/* Everything asked of this vCPU since its last entry. */
+static enum exit_action vcpu_handle_requests(struct vcpu *vcpu)
+{
+	if (vcpu_take_request(vcpu, REQ_VM_DEAD))
+		return vcpu_fail(vcpu, -EIO);
+	if (vcpu_take_request(vcpu, REQ_TRIPLE_FAULT)) {
+		vcpu->run->exit_reason = MINIKVM_EXIT_SHUTDOWN;
+		return EXIT_TO_USER;
+	}
+	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH)) {
+		vcpu->stats.tlb_flushes++;
+		vendor->flush_tlb(vcpu);
+	}
+	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH_GUEST))
+		vendor->flush_tlb_guest(vcpu);
+	if (vcpu_take_request(vcpu, REQ_CLOCK_UPDATE))
+		pvclock_update(vcpu);
+	clear_bit(REQ_UNBLOCK, &vcpu->requests);
+	return EXIT_RESUME;
+}
+
+static bool vcpu_wanted(struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->requests) || xfer_to_guest_mode_work_pending();
+}
+
+/* Interrupts off, mode IN_GUEST: the guest runs in here. */
+static void vcpu_enter_irqoff(struct vcpu *vcpu)
+{
+	guest_timing_begin();
+	fpu_enter(vcpu);
+	vendor->enter(vcpu);
+	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE_GUEST);
+	vendor->exit_irqoff(vcpu);
+	fpu_exit(vcpu);
+}
+
+/* One entry and the exit that ends it. */
+static enum exit_action vcpu_enter_guest(struct vcpu *vcpu)
+{
+	enum exit_action action;
+
+	if (READ_ONCE(vcpu->requests)) {
+		if (vcpu->lapic && lapic_has_events(vcpu)) {
+			lapic_accept_events(vcpu);
+			if (vcpu->mp_state != MINIKVM_MP_STATE_RUNNABLE)
+				return EXIT_RESUME;
+		}
+		action = vcpu_handle_requests(vcpu);
+		if (action != EXIT_RESUME)
+			return action;
+		if (vcpu_take_request(vcpu, REQ_EVENT))
+			events_deliver(vcpu);
+	}
+
+	preempt_disable();
+	vendor->prepare_switch(vcpu);
+	local_irq_disable();
+	/* A softirq or a preemption may have used the FPU registers. */
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+	xfer_to_guest_mode_prepare();
+
+	/* Pairs with the barriers in vcpu_kick() and vm_wait_outside_guest(). */
+	smp_store_mb(vcpu->mode, VCPU_IN_GUEST);
+	if (unlikely(vcpu_wanted(vcpu))) {
+		WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE_GUEST);
+		local_irq_enable();
+		preempt_enable();
+		/* What was injected goes back to the queue; requests may kill it. */
+		vendor->cancel_injection(vcpu);
+		return EXIT_RESUME;
+	}
+
+	vcpu_enter_irqoff(vcpu);
+
+	/*
+	 * An interrupt that ended the guest's run is taken here, while the
+	 * tick still counts the time as the guest's.
+	 */
+	local_irq_enable();
+	vcpu->stats.exits++;
+	local_irq_disable();
+	guest_timing_end();
+	local_irq_enable();
+	preempt_enable();
+
+	return vendor->handle_exit(vcpu);
+}
+
+/* Signals, task work, a pending reschedule: 0, or -EINTR for a signal. */
+static int vcpu_yield_to_kernel(struct vcpu *vcpu)
+{
+	int err;
+
+	if (!__xfer_to_guest_mode_work_pending())
+		return 0;
+	err = xfer_to_guest_mode_handle_work(NULL);
+	if (err)
+		vcpu->run->exit_reason = MINIKVM_EXIT_INTR;
+	return err;
+}
+
+static long vcpu_run_loop(struct vcpu *vcpu)
+{
+	enum exit_action action;
+	int err;
+
+	for (;;) {
+		if (vcpu->mp_state == MINIKVM_MP_STATE_RUNNABLE)
+			action = vcpu_enter_guest(vcpu);
+		else
+			action = vcpu_block(vcpu);
+		if (action != EXIT_RESUME)
+			return action == EXIT_TO_USER ? 0 : vcpu->run_errno;
+
+		if (vcpu->lapic && lapic_timer_pending(vcpu))
+			lapic_timer_inject(vcpu);
+		err = vcpu_yield_to_kernel(vcpu);
+		if (err)
+			return err;
+	}
+}
+
+/*
+ * An AP before INIT and SIPI: wait for them, then let the VMM come again, as
+ * KVM does.
+ */
+static long vcpu_run_uninitialized(struct vcpu *vcpu)
+{
+	if (READ_ONCE(vcpu->run->immediate_exit))
+		return -EINTR;
+	vcpu_wait(vcpu);
+	lapic_accept_events(vcpu);
+	if (signal_pending(current)) {
+		vcpu->run->exit_reason = MINIKVM_EXIT_INTR;
+		return -EINTR;
+	}
+	return test_bit(REQ_VM_DEAD, &vcpu->requests) ? -EIO : -EAGAIN;
+}
+
+/* What userspace wants to know at every return. */
+static void vcpu_fill_run(struct vcpu *vcpu)
+{
+	struct minikvm_run *run = vcpu->run;
+
+	run->if_flag = (rflags_read(vcpu) & X86_EFLAGS_IF) != 0;
+	run->cr8 = cr8_get(vcpu);
+	run->apic_base = vcpu->apic_base;
+	run->ready_for_interrupt_injection = irqchip_in_kernel(vcpu->vm);
+	run->flags = 0;
+}
+
+static long vcpu_run_loaded(struct vcpu *vcpu)
+{
+	enum exit_action (*complete)(struct vcpu *vcpu);
+	enum exit_action action;
+
+	if (vcpu->mp_state == MINIKVM_MP_STATE_UNINITIALIZED)
+		return vcpu_run_uninitialized(vcpu);
+	/* Without an in-kernel APIC, CR8 is userspace's to set. */
+	if (!vcpu->lapic && cr8_set(vcpu, vcpu->run->cr8))
+		return -EINVAL;
+
+	complete = vcpu->complete_userspace_io;
+	if (complete) {
+		vcpu->complete_userspace_io = NULL;
+		action = complete(vcpu);
+		if (action != EXIT_RESUME)
+			return action == EXIT_TO_USER ? 0 : vcpu->run_errno;
+	}
+	if (READ_ONCE(vcpu->run->immediate_exit))
+		return -EINTR;
+	vcpu->has_run = true;
+	return vcpu_run_loop(vcpu);
+}
+
+/**
+ * vcpu_run - RUN
+ * @vcpu: the vCPU, its mutex held by the caller
+ *
+ * Return: 0 with run->exit_reason filled in; -EINTR (signal, or immediate_exit);
+ * -EAGAIN (the vCPU left MINIKVM_MP_STATE_UNINITIALIZED); -EFAULT (guest memory's
+ * host mapping is gone); -EINVAL (run->kvm_valid_regs or run->kvm_dirty_regs set,
+ * or a bad run->cr8); -EHWPOISON; -EIO (the VM is dead); -ENOMEM.
+ */
+long vcpu_run(struct vcpu *vcpu)
+{
+	long r;
+
+	/* CAP_SYNC_REGS is not offered, so no bit of these is known. */
+	if (vcpu->run->kvm_valid_regs || vcpu->run->kvm_dirty_regs)
+		return -EINVAL;
+
+	vcpu_load(vcpu);
+	/* real_blocked keeps a signal that userspace blocks but ignores pending. */
+	if (vcpu->sigset_active)
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &current->real_blocked);
+	vcpu->run->flags = 0;
+	fpu_load_guest(vcpu);
+
+	r = vcpu_run_loaded(vcpu);
+
+	fpu_put_guest(vcpu);
+	vcpu_fill_run(vcpu);
+	if (vcpu->sigset_active) {
+		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+		sigemptyset(&current->real_blocked);
+	}
+	vcpu_put(vcpu);
+	vcpu->stats.user_exits++;
+	return r;
+}

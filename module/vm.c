@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The VM fd: creation, the VM ioctls, attention for all its vCPUs at once, and
+ * teardown in strict reverse.
+ *
+ * A VM lives as long as its fd or one of its vCPU fds is open. The last close
+ * frees it, vCPUs first.
+ */
+#define pr_fmt(fmt) "minikvm: " fmt
+
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "minikvm.h"
+#include "compat.h"
+#include "memslot.h"
+#include "iobus.h"
+#include "mmu/mmu.h"
+#include "irqchip/irqchip.h"
+#include "irqchip/lapic.h"
+#include "x86/x86.h"
+
+struct kick_mask {
+	struct cpumask mask;
+};
+
+/* Scratch of vm_wait_outside_guest(), which runs with preemption off. */
+static DEFINE_PER_CPU(struct kick_mask, vm_kick_mask);
+
+/**
+ * vm_kill - end a VM whose invariants broke
+ * @vm: the VM
+ * @why: what was wrong, for the log
+ *
+ * Every later ioctl on the VM and its vCPUs returns -EIO; running vCPUs leave.
+ *
+ * Context: any.
+ */
+void vm_kill(struct vm *vm, const char *why)
+{
+	if (!xchg(&vm->dead, true))
+		pr_err("VM of pid %d is dead: %s\n", vm->owner_pid, why);
+	vm_request_all(vm, REQ_VM_DEAD);
+}
+
+/* ---- attention ---------------------------------------------------------- */
+
+static void nothing(void *unused)
+{
+}
+
+/* The CPUs where a vCPU of @vm may be in guest mode. */
+static bool vm_guest_cpus(struct vm *vm, struct cpumask *cpus, int me)
+{
+	struct vcpu *vcpu;
+	bool any = false;
+	int i;
+
+	vm_for_each_vcpu(i, vcpu, vm) {
+		int cpu;
+
+		/* Pairs with the barrier between mode and requests at entry. */
+		if (cmpxchg(&vcpu->mode, VCPU_IN_GUEST, VCPU_EXITING) == VCPU_OUTSIDE_GUEST)
+			continue;
+		cpu = READ_ONCE(vcpu->cpu);
+		if (cpu < 0 || cpu == me)
+			continue;
+		cpumask_set_cpu(cpu, cpus);
+		any = true;
+	}
+	return any;
+}
+
+/**
+ * vm_request_all - set a request on every vCPU and get their attention
+ * @vm: the VM
+ * @req: what they are to do before their next entry
+ *
+ * Context: any; does not wait.
+ */
+void vm_request_all(struct vm *vm, enum vcpu_request req)
+{
+	struct vcpu *vcpu;
+	int i;
+
+	vm_for_each_vcpu(i, vcpu, vm)
+		vcpu_request(vcpu, req);
+}
+
+/**
+ * vm_flush_tlbs - no CPU uses a stale second-dimension translation after this
+ * @vm: the VM whose entries were removed or lost permissions
+ *
+ * Halted vCPUs are not woken: they flush before their next entry.
+ *
+ * Context: interrupts on; may hold spinlocks; does not sleep, but waits for
+ * the CPUs that are in guest mode.
+ */
+void vm_flush_tlbs(struct vm *vm)
+{
+	struct vcpu *vcpu;
+	int i;
+
+	vm_for_each_vcpu(i, vcpu, vm)
+		vcpu_set_request(vcpu, REQ_TLB_FLUSH);
+	vm_wait_outside_guest(vm);
+}
+
+/**
+ * vm_wait_outside_guest - wait until every vCPU has left guest mode once
+ * @vm: the VM
+ *
+ * Requests set before the call are seen by each vCPU before it enters again.
+ *
+ * Context: interrupts on; does not sleep.
+ */
+void vm_wait_outside_guest(struct vm *vm)
+{
+	struct cpumask *cpus;
+	int me;
+
+	/* Requests first, modes second; the vCPU does it the other way round. */
+	smp_mb();
+	me = get_cpu();
+	cpus = this_cpu_ptr(&vm_kick_mask.mask);
+	cpumask_clear(cpus);
+	if (vm_guest_cpus(vm, cpus, me))
+		smp_call_function_many(cpus, nothing, NULL, true);
+	put_cpu();
+}
+
+struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id)
+{
+	struct vcpu *vcpu;
+	int i;
+
+	/* Most VMMs number densely, so the first guess is usually right. */
+	if (id < vm_nr_vcpus(vm) && vm->vcpus[id]->id == id)
+		return vm->vcpus[id];
+	vm_for_each_vcpu(i, vcpu, vm)
+		if (vcpu->id == id)
+			return vcpu;
+	return NULL;
+}
+
+/* ---- creation and teardown ---------------------------------------------- */
+
+static void vm_destroy(struct vm *vm)
+{
+	int i;
+
+	/* Timers and chips first: they kick vCPUs. */
+	pit_destroy(vm);
+	for (i = 0; i < vm->nr_vcpus; i++)
+		vcpu_destroy(vm->vcpus[i]);
+	irqchip_destroy(vm);
+	mmu_vm_destroy(vm);
+	iobus_destroy(vm);
+	memslots_destroy(vm);
+	vendor->vm_destroy(vm);
+	hardware_put();
+	cleanup_srcu_struct(&vm->srcu);
+	mmdrop(vm->mm);
+	kvfree(vm);
+}
+
+void vm_get(struct vm *vm)
+{
+	refcount_inc(&vm->refcount);
+}
+
+void vm_put(struct vm *vm)
+{
+	if (refcount_dec_and_test(&vm->refcount))
+		vm_destroy(vm);
+}
+
+static struct vm *vm_alloc(void)
+{
+	struct vm *vm;
+	int err;
+
+	vm = kvzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	if (!vm)
+		return ERR_PTR(-ENOMEM);
+
+	refcount_set(&vm->refcount, 1);
+	mutex_init(&vm->lock);
+	mutex_init(&vm->slots_lock);
+	mutex_init(&vm->irq_lock);
+	mutex_init(&vm->apic_map_lock);
+	raw_spin_lock_init(&vm->tsc_lock);
+	vm->owner_pid = task_pid_nr(current);
+	mmgrab(current->mm);
+	vm->mm = current->mm;
+
+	err = init_srcu_struct(&vm->srcu);
+	if (err)
+		goto drop_mm;
+	err = hardware_get();
+	if (err)
+		goto cleanup_srcu;
+	err = vendor->vm_init(vm);
+	if (err)
+		goto put_hardware;
+	err = memslots_init(vm);
+	if (err)
+		goto destroy_vendor;
+	err = iobus_init(vm);
+	if (err)
+		goto destroy_memslots;
+	pvclock_vm_init(vm);
+	err = mmu_vm_init(vm);
+	if (err)
+		goto destroy_iobus;
+	return vm;
+
+destroy_iobus:
+	iobus_destroy(vm);
+destroy_memslots:
+	memslots_destroy(vm);
+destroy_vendor:
+	vendor->vm_destroy(vm);
+put_hardware:
+	hardware_put();
+cleanup_srcu:
+	cleanup_srcu_struct(&vm->srcu);
+drop_mm:
+	mmdrop(vm->mm);
+	kvfree(vm);
+	return ERR_PTR(err);
+}
+
+/* ---- ioctls --------------------------------------------------------------- */
+
+static int vm_ioctl_set_tss_addr(struct vm *vm, unsigned long addr)
+{
+	/* The address is 32 bits wide and three pages must fit above it. */
+	if (addr > (u32)(-3 * PAGE_SIZE))
+		return -EINVAL;
+	/* Real mode runs natively (unrestricted guest): nothing to place there. */
+	vm->tss_addr = addr;
+	return 0;
+}
+
+static int vm_ioctl_set_identity_map_addr(struct vm *vm, u64 __user *argp)
+{
+	u64 addr;
+	int err = 0;
+
+	if (copy_from_user(&addr, argp, sizeof(addr)))
+		return -EFAULT;
+	mutex_lock(&vm->lock);
+	if (vm->created_vcpus)
+		err = -EINVAL;
+	else
+		vm->identity_map_addr = addr;
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+static int vm_ioctl_create_irqchip(struct vm *vm)
+{
+	int err;
+
+	mutex_lock(&vm->lock);
+	if (irqchip_in_kernel(vm))
+		err = -EEXIST;
+	else if (vm->created_vcpus)
+		err = -EINVAL;
+	else
+		err = irqchip_create(vm);
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+static int vm_ioctl_create_pit2(struct vm *vm, void __user *argp)
+{
+	struct minikvm_pit_config config;
+	int err;
+
+	if (copy_from_user(&config, argp, sizeof(config)))
+		return -EFAULT;
+	mutex_lock(&vm->lock);
+	err = pit_create(vm, config.flags);
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+static int vm_ioctl_pit2(struct vm *vm, unsigned int cmd, void __user *argp)
+{
+	struct minikvm_pit_state2 state;
+	int err = -ENXIO;
+
+	if (cmd == MINIKVM_SET_PIT2 && copy_from_user(&state, argp, sizeof(state)))
+		return -EFAULT;
+	memset(&state, 0, cmd == MINIKVM_GET_PIT2 ? sizeof(state) : 0);
+	mutex_lock(&vm->lock);
+	if (vm->pit)
+		err = cmd == MINIKVM_SET_PIT2 ? pit_set_state(vm, &state) :
+						pit_get_state(vm, &state);
+	mutex_unlock(&vm->lock);
+	if (!err && cmd == MINIKVM_GET_PIT2 && copy_to_user(argp, &state, sizeof(state)))
+		return -EFAULT;
+	return err;
+}
+
+static int vm_ioctl_irqchip(struct vm *vm, unsigned int cmd, void __user *argp)
+{
+	struct minikvm_irqchip *chip;
+	int err;
+
+	chip = memdup_user(argp, sizeof(*chip));
+	if (IS_ERR(chip))
+		return PTR_ERR(chip);
+	if (!irqchip_in_kernel(vm)) {
+		err = -ENXIO;
+	} else if (cmd == MINIKVM_SET_IRQCHIP) {
+		err = irqchip_set(vm, chip);
+	} else {
+		err = irqchip_get(vm, chip);
+		if (!err && copy_to_user(argp, chip, sizeof(*chip)))
+			err = -EFAULT;
+	}
+	kfree(chip);
+	return err;
+}
+
+static int vm_ioctl_irq_line(struct vm *vm, unsigned int cmd, void __user *argp)
+{
+	struct minikvm_irq_level line;
+
+	if (copy_from_user(&line, argp, sizeof(line)))
+		return -EFAULT;
+	if (!irqchip_in_kernel(vm))
+		return -ENXIO;
+	line.status = irq_set_level(vm, line.irq, line.level, IRQ_SOURCE_USER);
+	if (cmd == MINIKVM_IRQ_LINE_STATUS && copy_to_user(argp, &line, sizeof(line)))
+		return -EFAULT;
+	return 0;
+}
+
+static int vm_ioctl_signal_msi(struct vm *vm, void __user *argp)
+{
+	struct minikvm_msi msi;
+
+	if (copy_from_user(&msi, argp, sizeof(msi)))
+		return -EFAULT;
+	if (!irqchip_in_kernel(vm))
+		return -EINVAL;
+	return irq_send_msi(vm, &msi);
+}
+
+static int vm_ioctl_set_gsi_routing(struct vm *vm, void __user *argp)
+{
+	struct minikvm_irq_routing head;
+	struct minikvm_irq_routing_entry *entries = NULL;
+	int err;
+
+	if (copy_from_user(&head, argp, sizeof(head)))
+		return -EFAULT;
+	if (!irqchip_in_kernel(vm) || head.nr > MK_NR_GSI || head.flags)
+		return -EINVAL;
+	if (head.nr) {
+		entries = vmemdup_user(argp + sizeof(head),
+				       array_size(head.nr, sizeof(*entries)));
+		if (IS_ERR(entries))
+			return PTR_ERR(entries);
+	}
+	err = irq_set_routing(vm, entries, head.nr, head.flags);
+	kvfree(entries);
+	return err;
+}
+
+static int vm_ioctl_set_boot_cpu_id(struct vm *vm, u32 id)
+{
+	int err = 0;
+
+	mutex_lock(&vm->lock);
+	if (vm->created_vcpus)
+		err = -EBUSY;
+	else
+		vm->bsp_id = id;
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+static int vm_ioctl_set_memory(struct vm *vm, void __user *argp)
+{
+	struct minikvm_userspace_memory_region mem;
+
+	if (copy_from_user(&mem, argp, sizeof(mem)))
+		return -EFAULT;
+	return memslot_set(vm, &mem);
+}
+
+static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vm *vm = file->private_data;
+	void __user *argp = (void __user *)arg;
+
+	if (vm->mm != current->mm || READ_ONCE(vm->dead))
+		return -EIO;
+
+	/* The whole command counts: KVM reuses numbers between sizes. */
+	switch (cmd) {
+	case MINIKVM_CREATE_VCPU:
+		return vcpu_create(vm, arg);
+	case MINIKVM_SET_USER_MEMORY_REGION:
+		return vm_ioctl_set_memory(vm, argp);
+	case MINIKVM_CHECK_EXTENSION:
+		return device_check_extension(arg);
+	case MINIKVM_SET_TSS_ADDR:
+		return vm_ioctl_set_tss_addr(vm, arg);
+	case MINIKVM_SET_IDENTITY_MAP_ADDR:
+		return vm_ioctl_set_identity_map_addr(vm, argp);
+	case MINIKVM_SET_BOOT_CPU_ID:
+		return vm_ioctl_set_boot_cpu_id(vm, arg);
+	case MINIKVM_CREATE_IRQCHIP:
+		return vm_ioctl_create_irqchip(vm);
+	case MINIKVM_GET_IRQCHIP:
+	case MINIKVM_SET_IRQCHIP:
+		return vm_ioctl_irqchip(vm, cmd, argp);
+	case MINIKVM_IRQ_LINE:
+	case MINIKVM_IRQ_LINE_STATUS:
+		return vm_ioctl_irq_line(vm, cmd, argp);
+	case MINIKVM_SIGNAL_MSI:
+		return vm_ioctl_signal_msi(vm, argp);
+	case MINIKVM_SET_GSI_ROUTING:
+		return vm_ioctl_set_gsi_routing(vm, argp);
+	case MINIKVM_CREATE_PIT2:
+		return vm_ioctl_create_pit2(vm, argp);
+	case MINIKVM_GET_PIT2:
+	case MINIKVM_SET_PIT2:
+		return vm_ioctl_pit2(vm, cmd, argp);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int vm_release(struct inode *inode, struct file *file)
+{
+	vm_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations vm_fops = {
+	.owner		= THIS_MODULE,
+	.release	= vm_release,
+	.unlocked_ioctl	= vm_ioctl,
+	.llseek		= noop_llseek,
+};
+
+/**
+ * vm_create - CREATE_VM
+ *
+ * Return: the new VM's fd; -ENOMEM; -EBUSY or -EIO from hardware_get(); -EINTR
+ * when a fatal signal ended the registration with the host mm; -EMFILE.
+ */
+int vm_create(void)
+{
+	struct vm *vm = vm_alloc();
+	int fd;
+
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	fd = anon_inode_getfd("minikvm-vm", &vm_fops, vm, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		vm_put(vm);
+	return fd;
+}
