@@ -376,16 +376,20 @@ struct minikvm_vendor_ops {
 	int (*setup)(void);
 	void (*unsetup)(void);
 
-	/* This CPU, interrupts off or migration disabled: VMXON and VMXOFF.
-	 * @cpu_enable: 0, -EBUSY when another hypervisor holds VMX, -EIO. */
+	/*
+	 * This CPU, interrupts off or migration disabled: VMXON and VMXOFF.
+	 * @cpu_enable: 0, -EBUSY when another hypervisor holds VMX, -EIO.
+	 */
 	int (*cpu_enable)(void);
 	void (*cpu_disable)(void);
 
 	int (*vm_init)(struct vm *vm);
 	void (*vm_destroy)(struct vm *vm);
 
-	/* @vcpu_create, @vcpu_free: not loaded. @vcpu_reset: power-on (init
-	 * false) or INIT (true) values of everything the vendor holds. */
+	/*
+	 * @vcpu_create, @vcpu_free: not loaded. @vcpu_reset: power-on (init
+	 * false) or INIT (true) values of everything the vendor holds.
+	 */
 	int (*vcpu_create)(struct vcpu *vcpu);
 	void (*vcpu_free)(struct vcpu *vcpu);
 	void (*vcpu_reset)(struct vcpu *vcpu, bool init);
@@ -474,6 +478,7 @@ void vm_kill(struct vm *vm, const char *why);	/* a broken invariant: this VM end
 
 static inline int vm_nr_vcpus(struct vm *vm)
 {
+	/* Pairs with vcpu_publish(): a counted vCPU's pointer is there. */
 	return smp_load_acquire(&vm->nr_vcpus);
 }
 
@@ -592,6 +597,7 @@ static inline unsigned long cr4_read(struct vcpu *vcpu)
 
 static inline bool irqchip_in_kernel(struct vm *vm)
 {
+	/* Pairs with irqchip_create(): a ready chip is complete. */
 	return smp_load_acquire(&vm->irqchip_ready);
 }
 
