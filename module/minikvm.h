@@ -515,6 +515,7 @@ static inline bool vcpu_take_request(struct vcpu *vcpu, enum vcpu_request req)
 	if (!test_bit(req, &vcpu->requests))
 		return false;
 	clear_bit(req, &vcpu->requests);
+	/* Pairs with vcpu_set_request(): now read what it announced. */
 	smp_mb__after_atomic();
 	return true;
 }
