@@ -18,6 +18,7 @@
 #define PAGE_TABLES	0x10000		/* PML4, PDPT, four page directories */
 #define RESET_MARK	0x600		/* survives a reset, is zero after power-on */
 #define RESET_MAGIC	0x4c414221
+#define ROM_TSC		0x608		/* time-stamp counter when the ROM was called */
 #define E820_MAX	128
 #define E820_SIZE	20
 
@@ -66,8 +67,9 @@ rom_entry:
 	call	say16
 	jmp	stop16
 1:	movl	$RESET_MAGIC, RESET_MARK
-	movw	$(msg_rom - _start), %si
-	call	say16
+	rdtsc
+	movl	%eax, ROM_TSC
+	movl	%edx, ROM_TSC + 4
 
 	/* The memory map: E820_SIZE bytes an entry, count in bp. */
 	xorl	%ebx, %ebx
@@ -279,18 +281,46 @@ long_mode:
 	movl	%eax, %ds
 	movl	%eax, %es
 	movl	%eax, %ss
+	movl	$STACK_TOP, %esp
 	movl	$msg_kernel, %esi
-1:	lodsb
-	testb	%al, %al
-	jz	2f
+	call	say
+	movq	ROM_TSC, %rbx
+	call	say_hex
+	movl	$msg_tsc, %esi
+	call	say
+	rdtsc
+	shlq	$32, %rdx
+	leaq	(%rdx, %rax), %rbx
+	call	say_hex
+	movb	$'\n', %al
 	outb	%al, $E9_PORT
-	jmp	1b
-2:	movl	DISK_HEADER + HDR_PARAMS, %esi
+	movl	DISK_HEADER + HDR_PARAMS, %esi
 	movl	DISK_HEADER + HDR_ENTRY, %eax
 	xorl	%ebp, %ebp
 	xorl	%edi, %edi
 	xorl	%ebx, %ebx
 	jmp	*%rax
+
+say:	/* rsi, zero-terminated */
+	lodsb
+	testb	%al, %al
+	jz	1f
+	outb	%al, $E9_PORT
+	jmp	say
+1:	ret
+
+say_hex: /* rbx, sixteen digits */
+	movl	$16, %ecx
+1:	rolq	$4, %rbx
+	movb	%bl, %al
+	andb	$0xf, %al
+	addb	$'0', %al
+	cmpb	$'9', %al
+	jbe	2f
+	addb	$('a' - '0' - 10), %al
+2:	outb	%al, $E9_PORT
+	loop	1b
+	ret
 
 	.balign	8
 	/* Accessed bits are set: a ROM does not take the CPU's write. */
@@ -302,9 +332,9 @@ gdt_desc:
 	.word	gdt_desc - gdt - 1
 	.long	gdt
 
-msg_rom:	.asciz	"@@LAB rom\n"
 msg_reset:	.asciz	"@@LAB reset\n"
-msg_kernel:	.asciz	"@@LAB kernel\n"
+msg_kernel:	.asciz	"@@LAB kernel rom-tsc 0x"
+msg_tsc:	.asciz	" tsc 0x"
 msg_disk:	.asciz	"@@LAB disk-error\n"
 msg_shutdown:	.asciz	"Shutdown"
 
