@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Owns the helpers of api.h.
+ */
+#include <sys/mman.h>
+
+#include "api.h"
+
+/**
+ * page_end() - memory that ends where unmapped memory begins
+ * @size: bytes, at most a page
+ *
+ * Return: @size zeroed bytes; reading or writing one more faults. Never freed.
+ */
+void *page_end(size_t size)
+{
+	char *map = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (size > 4096 || map == MAP_FAILED || munmap(map + 4096, 4096))
+		tap_bail("page_end(%zu)", size);
+	return map + 4096 - size;
+}
+
+/**
+ * test_efault() - report two points: an ioctl checks its pointer
+ * @fd: any descriptor
+ * @cmd: ioctl with a structure argument
+ * @size: size of the structure
+ * @name: name of the ioctl
+ *
+ * The pointer is bad as a whole, then its last byte is out of reach.
+ */
+void test_efault(int fd, unsigned long cmd, size_t size, const char *name)
+{
+	tap_errno(ioctl(fd, cmd, BAD_PTR), EFAULT, "%s, bad pointer", name);
+	tap_errno(ioctl(fd, cmd, page_end(size - 1)), EFAULT,
+		  "%s, structure cut short by one byte", name);
+}
+
+/*
+ * Loaded at GUEST_CODE. Every vector up to 0x7f leads to a stub that reports
+ * its number on PORT_IRQ and sends EOI to both PICs; the first thing the guest
+ * does is to report PORT_READY. DS and the IVT have base 0.
+ */
+GUEST_ASM(irq_guest, 16,
+	"	sti\n"
+	"	outb	%al, $0x10\n"
+	"1:	hlt\n"
+	"	jmp	1b\n"
+	"	.balign 16\n"
+	/* 16 bytes per stub */
+	"	.set	vector, 0\n"
+	"	.rept	128\n"
+	"	movb	$vector, %al\n"
+	"	outb	%al, $0x11\n"
+	"	movb	$0x20, %al\n"
+	"	outb	%al, $0xa0\n"
+	"	outb	%al, $0x20\n"
+	"	iret\n"
+	"	.balign 16\n"
+	"	.set	vector, vector + 1\n"
+	"	.endr\n");
+
+/**
+ * irq_guest_load() - load irq_guest and point the IVT at its stubs
+ * @vm: VM with the memory of vm_new()
+ */
+void irq_guest_load(struct vm *vm)
+{
+	uint32_t *ivt = vm_hva(vm, 0);
+	unsigned int i;
+
+	vm_load(vm, irq_guest);
+	for (i = 0; i < 128; i++)
+		ivt[i] = GUEST_CODE + 16 + 16 * i;	/* segment 0 */
+}
+
+/**
+ * lapic_enable() - software-enable a vCPU's local APIC
+ * @vcpu: vCPU of a VM with an in-kernel irqchip
+ */
+void lapic_enable(struct vcpu *vcpu)
+{
+	struct minikvm_lapic_state lapic;
+	uint32_t svr = 0x1ff;
+
+	if (ioctl(vcpu->fd, MINIKVM_GET_LAPIC, &lapic))
+		tap_bail("GET_LAPIC: %s", strerror(errno));
+	memcpy(lapic.regs + 0xf0, &svr, sizeof(svr));
+	if (ioctl(vcpu->fd, MINIKVM_SET_LAPIC, &lapic))
+		tap_bail("SET_LAPIC: %s", strerror(errno));
+}
+
+/**
+ * lapic_read() - read a local APIC register from outside
+ * @vcpu: vCPU of a VM with an in-kernel irqchip
+ * @reg: offset in the xAPIC page
+ *
+ * Return: its value.
+ */
+uint32_t lapic_read(struct vcpu *vcpu, unsigned int reg)
+{
+	struct minikvm_lapic_state lapic;
+	uint32_t value;
+
+	if (ioctl(vcpu->fd, MINIKVM_GET_LAPIC, &lapic))
+		tap_bail("GET_LAPIC: %s", strerror(errno));
+	memcpy(&value, lapic.regs + reg, sizeof(value));
+	return value;
+}
+
+/* Any mode; interrupts on, so that the host gets its own interrupts. */
+GUEST_ASM(spin_guest, 32,
+	"	sti\n"
+	"1:	jmp	1b\n");
