@@ -223,6 +223,7 @@ __attribute__((used)) void guest_ap_c(unsigned int cpu);
 void guest_ap_c(unsigned int cpu)
 {
 	asm volatile("lidt %0" : : "m"(guest_idtr));
+	guest_gdt[8 + 2 * cpu] &= ~(1ul << 41);		/* not busy: a CPU may come here again after INIT */
 	asm volatile("ltr %0" : : "r"((uint16_t)(0x40 + 16 * cpu)));
 	wrmsr(MSR_GS_BASE, (uint64_t)&guest_cpus[cpu]);
 	guest_ap_running[cpu]++;
