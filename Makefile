@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+# The front of mini-KVM: builds everything, and runs it on the machine or in the lab.
+# The kernel's build system reads Kbuild, not this file.
+
+# Kernel headers: KDIR=, or KVER= (a release, or its beginning: KVER=6.12), or the running
+# kernel's, or else the newest installed.
+ifndef KDIR
+ifdef KVER
+KDIR := $(shell ls -d /lib/modules/$(KVER)*/build 2>/dev/null | sort -V | tail -n 1)
+else ifneq ($(wildcard /lib/modules/$(shell uname -r)/build/Makefile),)
+KDIR := /lib/modules/$(shell uname -r)/build
+else
+KDIR := $(shell ls -d /lib/modules/*/build/Makefile 2>/dev/null | sort -V | tail -n 1 | xargs -r dirname)
+endif
+endif
+
+NEED := packages/need
+J := -j$(shell nproc)
+export CMD
+
+.PHONY: all module userspace selftests run check check-host lab bench clean help
+all: module userspace selftests
+
+help:
+	@echo 'make                 the module, the VMM and the selftests'
+	@echo 'make run             a shell in a Debian guest; CMD="..." runs that and exits with its status'
+	@echo 'make check           all tests (under 40 minutes in the lab)'
+	@echo 'make check-host      the tests that need neither VT-x nor the lab'
+	@echo 'make lab             a shell on the lab host; selftests/lab/lab --help for more'
+	@echo 'make bench           stock KVM and mini-KVM compared, in instructions'
+	@echo 'make clean           remove what was built, and the caches of the lab'
+	@echo
+	@echo 'KVER=6.1.0-56-amd64  build for that kernel (KVER=6.12: newest 6.12, from backports if need be)'
+	@echo 'KDIR=DIR             build against those kernel headers'
+	@echo 'LANE=native|vmx      run on this machine, or in the lab (default: what the machine can)'
+	@echo 'W=1 C=2              passed to the kernel build: more warnings, sparse'
+
+.PHONY: need-build need-lab need-check
+need-build:
+	@$(NEED) build
+need-lab:
+	@$(NEED) build lab
+need-check:
+	@$(NEED) build lab check
+
+module: need-build
+ifeq ($(KDIR),)
+	@kdir=$$(selftests/lab/find-kdir $(KVER)) && $(MAKE) --no-print-directory module KDIR="$$kdir"
+else
+	$(MAKE) $(J) -C $(KDIR) M=$(CURDIR) $(if $(W),W=$(W)) $(if $(C),C=$(C)) modules
+endif
+
+userspace: need-build
+	$(MAKE) $(J) -C userspace
+
+selftests: need-build
+	$(MAKE) $(J) -C selftests
+
+run: need-lab
+	@$(MAKE) --no-print-directory -s $(J) -C userspace
+	@selftests/lab/run-guest
+
+check: need-check
+	@selftests/lab/check
+
+check-host: need-check
+	@selftests/lab/check-host
+
+lab: need-lab
+	@selftests/lab/run-shell
+
+bench: need-lab
+	@selftests/lab/run-bench
+
+clean:
+	-[ -z "$(KDIR)" ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+	$(MAKE) -C userspace clean
+	$(MAKE) -C selftests clean
+	rm -rf .lab
