@@ -11,6 +11,7 @@
 #include <linux/entry-kvm.h>
 #include <linux/irqflags.h>
 #include <linux/lockdep.h>
+#include <linux/mm.h>
 #include <linux/rcutree.h>
 #include <linux/version.h>
 #include <linux/vtime.h>
@@ -67,5 +68,44 @@ static __always_inline void guest_context_end(void)
 	trace_hardirqs_off_finish();
 	instrumentation_end();
 }
+
+/*
+ * The frame that a PFN mapping (VM_IO or VM_PFNMAP) has at an address, and
+ * whether it may be written; 0, or -EINVAL when nothing is there. mmap_lock
+ * held; the answer lasts until the mm announces a change (mmu notifier).
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+static inline int compat_follow_pfn(struct vm_area_struct *vma, unsigned long addr,
+				    unsigned long *pfn, bool *writable)
+{
+	spinlock_t *ptl;	/* of the page table that @ptep is in */
+	pte_t *ptep;
+	int err;
+
+	err = follow_pte(vma->vm_mm, addr, &ptep, &ptl);
+	if (err)
+		return err;
+	__acquire(ptl);		/* by follow_pte(), which sparse cannot know */
+	*pfn = pte_pfn(*ptep);
+	*writable = pte_write(*ptep);
+	pte_unmap_unlock(ptep, ptl);
+	return 0;
+}
+#else
+static inline int compat_follow_pfn(struct vm_area_struct *vma, unsigned long addr,
+				    unsigned long *pfn, bool *writable)
+{
+	struct follow_pfnmap_args args = { .vma = vma, .address = addr };
+	int err;
+
+	err = follow_pfnmap_start(&args);
+	if (err)
+		return err;
+	*pfn = args.pfn;
+	*writable = args.writable;
+	follow_pfnmap_end(&args);
+	return 0;
+}
+#endif
 
 #endif

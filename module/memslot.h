@@ -7,24 +7,7 @@
 #define MINIKVM_MEMSLOT_H
 
 #include "minikvm.h"
-
-/**
- * struct memslot - one range of guest-physical memory
- * @base_gfn: first gfn
- * @npages: length in 4 KiB pages
- * @hva: where the VMM mapped it
- * @id: the number userspace gave it (address space in bits 31..16 is refused)
- * @flags: MINIKVM_MEM_LOG_DIRTY_PAGES | MINIKVM_MEM_READONLY
- * @dirty_bitmap: one bit per page while dirty logging is on, else NULL
- */
-struct memslot {
-	gfn_t base_gfn;
-	unsigned long npages;
-	unsigned long hva;
-	u32 id;
-	u32 flags;
-	unsigned long *dirty_bitmap;
-};
+#include "memslot_array.h"
 
 int memslots_init(struct vm *vm);
 void memslots_destroy(struct vm *vm);
@@ -34,6 +17,8 @@ int memslot_set(struct vm *vm, const struct minikvm_userspace_memory_region *mem
 int memslot_get_dirty_log(struct vm *vm, struct minikvm_dirty_log *log);
 
 /* Callers hold srcu_read_lock(&vm->srcu) or vm->slots_lock. */
+struct memslots *vm_memslots(struct vm *vm);
+/* Usable slots only: NULL also for one that is being deleted or moved. */
 struct memslot *memslot_find(struct vm *vm, gfn_t gfn);
 void memslot_mark_dirty(struct vm *vm, struct memslot *slot, gfn_t gfn);
 
@@ -44,7 +29,9 @@ void memslot_mark_dirty(struct vm *vm, struct memslot *slot, gfn_t gfn);
  */
 int guest_read(struct vm *vm, gpa_t gpa, void *data, size_t len);
 int guest_write(struct vm *vm, gpa_t gpa, const void *data, size_t len);
-/* Atomic compare-and-exchange of 1, 2, 4 or 8 bytes that do not cross a page:
- * 0 done, -EAGAIN *old differed (updated), -EFAULT, -EINVAL. */
+/*
+ * Atomic compare-and-exchange of 1, 2, 4 or 8 bytes that do not cross a page:
+ * 0 done, -EAGAIN *old differed (updated), -EFAULT, -EINVAL.
+ */
 int guest_cmpxchg(struct vm *vm, gpa_t gpa, u64 *old, u64 new, size_t len);
 #endif

@@ -158,10 +158,11 @@ static void vm_destroy(struct vm *vm)
 
 	/* Timers and chips first: they kick vCPUs. */
 	pit_destroy(vm);
+	/* Until here the host's mm may change, which looks at the vCPUs. */
+	mmu_vm_destroy(vm);
 	for (i = 0; i < vm->nr_vcpus; i++)
 		vcpu_destroy(vm->vcpus[i]);
 	irqchip_destroy(vm);
-	mmu_vm_destroy(vm);
 	iobus_destroy(vm);
 	memslots_destroy(vm);
 	vendor->vm_destroy(vm);

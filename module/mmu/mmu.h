@@ -19,11 +19,11 @@ struct memslot;
 enum mmu_result {
 	MMU_FIXED,	/* mapped, or someone else did: enter again */
 	MMU_EMULATE,	/* MMIO, or a write to a read-only slot */
-	MMU_ERROR,	/* vcpu->run_errno says why (-EFAULT, -ENOMEM, -EHWPOISON) */
+	MMU_ERROR,	/* vcpu->run_errno says why (-EFAULT, -ENOMEM) */
 };
 
 int mmu_vm_init(struct vm *vm);		/* root table and notifier: -ENOMEM, -EINTR */
-/* No vCPU can run any more; the mm may be gone already. */
+/* No vCPU can run any more, but they still exist; the mm may be gone already. */
 void mmu_vm_destroy(struct vm *vm);
 
 /* May sleep; vCPU loaded. */
@@ -34,4 +34,6 @@ void mmu_zap_slot(struct vm *vm, const struct memslot *slot);
 void mmu_write_protect_slot(struct vm *vm, const struct memslot *slot);
 /* Forget MMIO markings in a range that is about to become memory. */
 void mmu_zap_range(struct vm *vm, gfn_t start, gfn_t end);
+/* Pages @first + n for every bit n of @mask; the caller flushes if it says so. */
+bool mmu_write_protect_pages(struct vm *vm, gfn_t first, u64 mask);
 #endif

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The only door to guest memory: every read and write of guest-physical memory
+ * that the module does itself goes through here, with a length, by way of the
+ * VMM's own mapping.
+ *
+ * Access by hva instead of by a mapped page means that the host's mm does the
+ * rest: swapping in, copying on write, and failing when the VMM has unmapped
+ * what it promised.
+ */
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/srcu.h>
+#include <linux/uaccess.h>
+
+#include "memslot.h"
+
+/*
+ * Where @gpa is in the VMM, and in @room how many bytes follow it there in the
+ * same slot. NULL: no memory, or not writable.
+ */
+static void __user *translate(struct vm *vm, gpa_t gpa, bool write, struct memslot **slot,
+			      u64 *room)
+{
+	gfn_t gfn = gpa >> PAGE_SHIFT;
+	struct memslot *s = memslot_find(vm, gfn);
+
+	if (!s || (write && s->flags & MINIKVM_MEM_READONLY))
+		return NULL;
+	*slot = s;
+	*room = ((u64)(s->base_gfn + s->npages) << PAGE_SHIFT) - gpa;
+	return (void __user *)(memslot_gfn_to_hva(s, gfn) + offset_in_page(gpa));
+}
+
+static void mark_dirty(struct vm *vm, struct memslot *slot, gpa_t gpa, size_t len)
+{
+	gfn_t gfn;
+
+	if (!slot->dirty_bitmap)
+		return;
+	for (gfn = gpa >> PAGE_SHIFT; gfn <= (gpa + len - 1) >> PAGE_SHIFT; gfn++)
+		memslot_mark_dirty(vm, slot, gfn);
+}
+
+/**
+ * guest_read - copy from guest-physical memory
+ * @vm: the VM; current->mm is vm->mm
+ * @gpa: first byte; may cross pages and slots
+ * @data: destination
+ * @len: bytes
+ *
+ * Not atomic: the guest may write meanwhile, so read a thing once.
+ *
+ * Context: sleeps; takes vm->srcu.
+ *
+ * Return: 0; -EFAULT: part of the range is no memory, or the host mapping is
+ * gone. @data then holds an unspecified part of it.
+ */
+int guest_read(struct vm *vm, gpa_t gpa, void *data, size_t len)
+{
+	struct memslot *slot;
+	const void __user *from;
+	size_t n;
+	int err = 0;
+	u64 room;
+	int idx;
+
+	idx = srcu_read_lock(&vm->srcu);
+	for (; len; gpa += n, data += n, len -= n) {
+		from = translate(vm, gpa, false, &slot, &room);
+		if (!from) {
+			err = -EFAULT;
+			break;
+		}
+		n = min_t(u64, len, room);
+		if (copy_from_user(data, from, n)) {
+			err = -EFAULT;
+			break;
+		}
+	}
+	srcu_read_unlock(&vm->srcu, idx);
+	return err;
+}
+
+/**
+ * guest_write - copy to guest-physical memory
+ * @vm: the VM; current->mm is vm->mm
+ * @gpa: first byte; may cross pages and slots
+ * @data: source
+ * @len: bytes
+ *
+ * Context: sleeps; takes vm->srcu.
+ *
+ * Return: 0; -EFAULT: part of the range is no memory or a read-only slot, or
+ * the host mapping is gone or not writable. Part of it may have been written.
+ */
+int guest_write(struct vm *vm, gpa_t gpa, const void *data, size_t len)
+{
+	struct memslot *slot;
+	void __user *to;
+	size_t n;
+	int err = 0;
+	u64 room;
+	int idx;
+
+	idx = srcu_read_lock(&vm->srcu);
+	for (; len; gpa += n, data += n, len -= n) {
+		to = translate(vm, gpa, true, &slot, &room);
+		if (!to) {
+			err = -EFAULT;
+			break;
+		}
+		n = min_t(u64, len, room);
+		if (copy_to_user(to, data, n)) {
+			err = -EFAULT;
+			break;
+		}
+		mark_dirty(vm, slot, gpa, n);
+	}
+	srcu_read_unlock(&vm->srcu, idx);
+	return err;
+}
+
+/* 0 exchanged, 1 *@old differed and is updated, -EFAULT. */
+static int cmpxchg_user(void __user *ptr, u64 *old, u64 new, size_t len)
+{
+	u8 old8 = *old;
+	u16 old16 = *old;
+	u32 old32 = *old;
+	int r;
+
+	switch (len) {
+	case 1:
+		r = __try_cmpxchg_user((u8 __user *)ptr, &old8, (u8)new, fault8);
+		*old = old8;
+		return r;
+	case 2:
+		r = __try_cmpxchg_user((u16 __user *)ptr, &old16, (u16)new, fault16);
+		*old = old16;
+		return r;
+	case 4:
+		r = __try_cmpxchg_user((u32 __user *)ptr, &old32, (u32)new, fault32);
+		*old = old32;
+		return r;
+	default:
+		return __try_cmpxchg_user((u64 __user *)ptr, old, new, fault64);
+	}
+}
+
+/**
+ * guest_cmpxchg - atomic compare-and-exchange of guest-physical memory
+ * @vm: the VM; current->mm is vm->mm
+ * @gpa: address; the operand does not cross a page
+ * @old: in: expected value; out: the value found, if it differed
+ * @new: value to store
+ * @len: 1, 2, 4 or 8 bytes
+ *
+ * Atomic towards the guest's own locked instructions.
+ *
+ * Context: sleeps; takes vm->srcu.
+ *
+ * Return: 0 exchanged; -EAGAIN: *@old differed and is updated; -EINVAL: bad
+ * @len or the operand crosses a page; -EFAULT: as guest_write().
+ */
+int guest_cmpxchg(struct vm *vm, gpa_t gpa, u64 *old, u64 new, size_t len)
+{
+	struct memslot *slot;
+	void __user *ptr;
+	int r = -EFAULT;
+	u64 room;
+	int idx;
+
+	if (len != 1 && len != 2 && len != 4 && len != 8)
+		return -EINVAL;
+	if (offset_in_page(gpa) + len > PAGE_SIZE)
+		return -EINVAL;
+
+	idx = srcu_read_lock(&vm->srcu);
+	ptr = translate(vm, gpa, true, &slot, &room);
+	if (ptr)
+		r = cmpxchg_user(ptr, old, new, len);
+	if (r >= 0)
+		mark_dirty(vm, slot, gpa, len);
+	srcu_read_unlock(&vm->srcu, idx);
+	return r > 0 ? -EAGAIN : r;
+}
