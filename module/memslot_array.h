@@ -8,6 +8,7 @@
 #define MINIKVM_MEMSLOT_ARRAY_H
 
 #include <linux/bits.h>
+#include <linux/compiler.h>
 #include <linux/kvm_types.h>
 #include <linux/types.h>
 

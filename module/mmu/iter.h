@@ -7,6 +7,7 @@
 #ifndef MINIKVM_MMU_ITER_H
 #define MINIKVM_MMU_ITER_H
 
+#include <linux/compiler.h>
 #include <linux/types.h>
 #include <linux/kvm_types.h>
 
