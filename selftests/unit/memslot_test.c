@@ -59,7 +59,7 @@ static void test_edges(void)
 	tap_ok(id_at(15) == -1 && id_at(16) == 1 && id_at(31) == 1 && id_at(32) == -1,
 	       "before, first, last, behind");
 	tap_ok(id_at(GFN_END - 5) == -1 && id_at(GFN_END - 4) == 3 && id_at(GFN_END - 1) == 3 &&
-	       id_at(GFN_END) == -1 && id_at(~0ULL) == -1, "a slot at the top of the address space");
+	       id_at(GFN_END) == -1 && id_at(~0ULL) == -1, "a slot at the top");
 
 	tap_ok(memslots_overlap(slots, 9, 31, 32), "overlap of one page at the end");
 	tap_ok(memslots_overlap(slots, 9, 8, 17), "overlap of one page at the start");
@@ -182,7 +182,8 @@ static void test_hole_level(void)
 	tap_eq(memslots_hole_level(slots, 0x200, 4), 2, "the next 2 MiB");
 	tap_eq(memslots_hole_level(slots, 1 << 18, 4), 3, "the next 1 GiB");
 	tap_eq(memslots_hole_level(slots, 1ULL << 27, 4), 4, "the next 512 GiB");
-	add(2, 0x200, 1, 0);
+	add(2, 0x200, 0x200, 0);
+	tap_eq(memslots_hole_level(slots, 0x400, 4), 2, "2 MiB right behind a slot");
 	tap_eq(memslots_hole_level(slots, 0x1ff, 4), 1, "the page before a slot");
 	for (round = 0; round < 200; round++) {
 		reset();
