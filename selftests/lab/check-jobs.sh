@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced by check: what runs where. A job prints a report and last "counts P F S".
+# shellcheck shell=bash disable=SC2154
+
+# The longest first: two run side by side.
+jobs_of_lane() {
+	case "$lane" in
+	native) echo "minikvm-smp boot stock" ;;
+	*) echo "boot minikvm minikvm-smp stock boot-stock lab" ;;
+	esac
+}
+
+# Builds what all jobs use; says why when it cannot.
+prepare_jobs() {
+	if [ "$lane" = native ]; then kver=$(uname -r); else kver=$(stock_kernel) || return 1; fi
+	module=$("$here/build-module" "$kver") || return 1
+	make -s -C "$top/userspace" || { echo "  FAIL  userspace does not build"; return 1; }
+	# One program that does not build must not keep the others from running.
+	make -s -k -C "$top/selftests" api guest >"$work/selftests.log" 2>&1 || grep -E 'error:|Error' "$work/selftests.log"
+	{ read -r guest_initramfs; read -r guest_root; } < <("$here/guest-image" "$kver") || return 1
+}
+
+programs_of() { make -s -C "$top/selftests" "list-$1" | grep -v '_bench$'; }
+
+# Writes a tap.list of all programs of the folders to $1; $2 is a prefix for their commands.
+tap_list() {
+	local file=$1 prefix=$2 dir prog
+	shift 2
+	for dir in "$@"; do
+		for prog in $(programs_of "$dir"); do
+			echo "$(seconds_of "$prog") $prog $prefix./$prog"
+		done
+	done >"$file"
+}
+
+# How long a program may run, in the lab's seconds.
+seconds_of() { awk -v name="$1" '$1 == name { s = $2 } END { print s ? s : 60 }' "$here/timeouts"; }
+
+# Programs that cannot run on stock KVM in the lab, with the reason.
+without_stock_hangs() {
+	awk 'NR == FNR { if ($1 !~ /^#/ && NF) skip[$1] = 1; next } !($2 in skip)' "$here/stock-hangs" -
+}
+
+# Runs a tap directory in the lab or natively and prints its report.
+# usage: run_tap JOB DIRECTORY SECONDS LAB-ARGUMENT...
+run_tap() {
+	local job=$1 dir=$2 limit=$3 status=0 out=$state/check/$1
+	shift 3
+	rm -rf "$out"
+	mkdir -p "$out"
+	cp "$here/tap-run.sh" "$dir/"
+	if [ "$lane" = native ]; then
+		run_tap_native "$dir" "$out" || status=$?
+	else
+		"$here/lab" --out "$out" --timeout "$limit" --tree "$dir:/lab/tap" "$@" \
+			-- 'sh /lab/tap/tap-run.sh' >"$out/tap.log" 2>"$out/lab.err" || status=$?
+	fi
+	awk -f "$here/tap-count" -v lane="[$job]" -v list="$dir/tap.list" "$out/tap.log" >"$out/report"
+	if [ $status -eq 0 ]; then
+		awk '$1 == "counts" { $2++ } { print }' "$out/report" |
+			sed "/^counts/i\\  pass  [$job] the host's kernel log is clean and the run ended well"
+	else
+		awk -v s=$status -v job="$job" '
+			$1 == "counts" { $3++; print "  FAIL  [" job "] the run ended with status " s }
+			{ print }' "$out/report" | sed "/^counts/e sed 's/^/    /' '$out/lab.err'"
+	fi
+}
+
+run_tap_native() {
+	local status=0 before
+	before=$(dmesg | wc -l)
+	for file in "$kernel_module"; do
+		grep -q "^$(basename "$file" .ko) " /proc/modules || insmod "$file" || return 1
+	done
+	(cd "$1" && sh ./tap-run.sh) >"$2/tap.log" 2>"$2/lab.err" || status=$?
+	dmesg | tail -n +"$((before + 1))" >"$2/dmesg"
+	. "$here/warnings.sh"
+	allowed=()
+	kernel_warnings "$2/dmesg" >>"$2/lab.err"
+	[ ! -s "$2/lab.err" ] || status=125
+	return $status
+}
+
+stage_programs() {
+	local dir=$1 name
+	shift
+	mkdir -p "$dir"
+	for name in "$@"; do
+		mkdir -p "$dir/$name"
+		find "$top/selftests/out/$name" -maxdepth 1 -type f -perm -100 -exec cp {} "$dir/$name/" \;
+	done
+}
+
+minikvm_params() { sed 's/#.*//' "$here/module-params" | tr '\n' ' '; }
+
+job_minikvm() {
+	local dir=$work/minikvm
+	stage_programs "$dir" api guest
+	tap_list "$dir/tap.list" "" api guest
+	cp "$here/unload.sh" "$dir/"
+	echo "60 lab/unload sh ./unload.sh" >>"$dir/tap.list"
+	run_tap minikvm "$dir" 1500 --lane "$lane" --kver "$kver" --mem 1280 \
+		--module "$module $(minikvm_params)" --ship-module kvm-intel
+}
+
+job_minikvm_smp() {
+	local dir=$work/minikvm-smp
+	stage_programs "$dir" api guest
+	tap_list "$dir/tap.list" "" api guest
+	cp "$here/unload.sh" "$dir/"
+	echo "60 lab/unload sh ./unload.sh" >>"$dir/tap.list"
+	run_tap minikvm-smp "$dir" 2000 --lane "$lane" --kver "$kver" --mem 1280 --cpus 2 \
+		--module "$module $(minikvm_params)" --ship-module kvm-intel
+}
+
+job_stock() {
+	local dir=$work/stock
+	stage_programs "$dir" api guest
+	tap_list "$dir/tap.list.all" "DEV=/dev/kvm " api guest
+	without_stock_hangs <"$dir/tap.list.all" >"$dir/tap.list"
+	run_tap stock "$dir" 1500 --lane "$lane" --kver "$kver" --mem 1280 --module kvm-intel
+}
+
+# The Debian guest, booted by mkvm.
+stage_boot() {
+	local dir=$1 accel=$2
+	mkdir -p "$dir"
+	cp "$here/boot-cases.sh" "$top/userspace/mkvm" "$dir/"
+	cp "$guest_initramfs" "$dir/guest-initramfs"
+	cp "$guest_root" "$dir/guest-root.img"
+	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"
+	echo "1500 boot/debian ACCEL=$accel sh ./boot-cases.sh" >"$dir/tap.list"
+}
+
+job_boot() {
+	local dir=$work/boot
+	stage_boot "$dir" minikvm
+	run_tap boot "$dir" 1800 --lane "$lane" --kver "$kver" --mem 1536 --cpus 2 \
+		--module "$module $(minikvm_params)"
+}
+
+job_boot_stock() {
+	local dir=$work/boot-stock
+	stage_boot "$dir" kvm
+	run_tap boot-stock "$dir" 900 --lane svm --kver "$kver" --mem 1536 --module kvm-amd
+}
+
+# The lab itself: a test that cannot fail proves nothing.
+job_lab() { "$here/lab-test"; }
