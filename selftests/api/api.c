@@ -2,9 +2,24 @@
 /*
  * Owns the helpers of api.h.
  */
+#include <cpuid.h>
 #include <sys/mman.h>
 
 #include "api.h"
+
+/**
+ * cpu_is_intel() - whether the host's CPU has VMX's vendor
+ *
+ * For the few points in which an emulated AMD CPU falls short of a real one.
+ *
+ * Return: true for GenuineIntel.
+ */
+bool cpu_is_intel(void)
+{
+	unsigned int eax, ebx = 0, ecx, edx;
+
+	return __get_cpuid(0, &eax, &ebx, &ecx, &edx) && ebx == signature_INTEL_ebx;
+}
 
 /**
  * page_end() - memory that ends where unmapped memory begins

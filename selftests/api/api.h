@@ -12,6 +12,7 @@
 
 #define BAD_PTR		((void *)8)	/* an address that is never mapped */
 
+bool cpu_is_intel(void);
 void *page_end(size_t size);
 void test_efault(int fd, unsigned long cmd, size_t size, const char *name);
 

@@ -7,7 +7,7 @@
 
 GUEST_ASM(cpuid_guest, 64,
 	"1:	cpuid\n"
-	"	outb	%al, $0x20\n"
+	"	outb	%al, $0xe0\n"
 	"	jmp	1b\n");
 
 static struct minikvm_cpuid2 *room(uint32_t n)

@@ -25,11 +25,11 @@
 /* ECX selects the MSR: RDMSR, report EDX:EAX, then WRMSR what is in EDX:EAX. */
 GUEST_ASM(rdmsr_guest, 64,
 	"	rdmsr\n"
-	"	outb	%al, $0x20\n"
+	"	outb	%al, $0xe0\n"
 	"	hlt\n");
 GUEST_ASM(wrmsr_guest, 64,
 	"	wrmsr\n"
-	"	outb	%al, $0x20\n"
+	"	outb	%al, $0xe0\n"
 	"	hlt\n");
 
 struct batch {
@@ -212,6 +212,14 @@ static void test_guest_gp(struct vm *vm, struct vcpu *vcpu)
 	run_msr(vcpu, MSR_NONE, 0);
 	vcpu_expect_exit(vcpu, MINIKVM_EXIT_SHUTDOWN,
 			 "guest writes an MSR that does not exist: #GP");
+	vcpu_set_mode(vcpu, GUEST_LONG, GUEST_CODE);
+	run_msr(vcpu, MSR_PAT, 0x0606060606060602);
+	vcpu_expect_exit(vcpu, MINIKVM_EXIT_SHUTDOWN,
+			 "guest writes a reserved memory type: #GP");
+	if (!cpu_is_intel()) {
+		tap_skip("QEMU's AMD CPU takes addresses that are not canonical");
+		return;
+	}
 	vcpu_set_mode(vcpu, GUEST_LONG, GUEST_CODE);
 	run_msr(vcpu, MSR_LSTAR, NONCANONICAL);
 	vcpu_expect_exit(vcpu, MINIKVM_EXIT_SHUTDOWN,
