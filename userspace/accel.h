@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The accelerator (/dev/minikvm or /dev/kvm: same ABI) and a virtual machine on it, as ioctl wrappers.
+ */
+#ifndef MKVM_ACCEL_H
+#define MKVM_ACCEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "minikvm.h"
+
+struct guest_mem;
+
+/**
+ * struct accel - an open accelerator device
+ * @path: its path, for messages
+ * @fd: the device
+ * @run_size: bytes of a vCPU's run mapping
+ * @max_vcpus: how many vCPUs one VM may have
+ * @immediate_exit: run->immediate_exit works; otherwise SET_SIGNAL_MASK is used to stop a vCPU
+ * @tsc_deadline: the in-kernel local APIC offers TSC-deadline mode
+ * @cpuid: what the accelerator can offer a guest; freed by accel_close()
+ */
+struct accel {
+	const char *path;
+	int fd;
+	size_t run_size;
+	unsigned int max_vcpus;
+	bool immediate_exit;
+	bool tsc_deadline;
+	struct minikvm_cpuid2 *cpuid;
+};
+
+/**
+ * struct vm - a virtual machine
+ * @accel: where it lives
+ * @fd: VM fd; -1 between vm_destroy() and the next vm_create()
+ *
+ * The structure outlives the fd: devices keep a pointer to it across a guest reset, which makes a new VM.
+ */
+struct vm {
+	struct accel *accel;
+	int fd;
+};
+
+/**
+ * accel_open() - open the device and check that it can run the machine
+ * @accel: filled in
+ * @name: "minikvm", "kvm" or a path that contains a slash
+ *
+ * Return: 0, or -1 after a report that says what is missing and what to do.
+ */
+int accel_open(struct accel *accel, const char *name);
+void accel_close(struct accel *accel);
+
+/**
+ * vm_create() - make a VM with in-kernel interrupt controllers and timer, and give it its RAM
+ * @vm: vm->accel is set by the caller
+ * @mem: RAM; must outlive the VM
+ *
+ * Return: 0, or -1 after a report; nothing is left open.
+ */
+int vm_create(struct vm *vm, const struct guest_mem *mem);
+
+/** vm_destroy() - close the VM fd; all its vCPU fds must be closed already for its memory to be freed now */
+void vm_destroy(struct vm *vm);
+
+/** vm_irq_line() - drive a GSI high or low; any thread */
+void vm_irq_line(struct vm *vm, unsigned int gsi, bool level);
+
+/** vm_signal_msi() - deliver one message-signalled interrupt; any thread */
+void vm_signal_msi(struct vm *vm, uint64_t address, uint32_t data);
+
+#endif

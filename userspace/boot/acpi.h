@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * ACPI tables: what firmware would tell an operating system about the machine.
+ */
+#ifndef MKVM_BOOT_ACPI_H
+#define MKVM_BOOT_ACPI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "guest_mem.h"
+
+/**
+ * acpi_build() - write all tables into a buffer
+ * @buf: image of guest memory from @base on, ACPI_SIZE bytes
+ * @base: guest physical address of @buf[0]; the RSDP is the first thing there
+ * @nr_vcpus: CPUs to list
+ * @serial: serial ports; those of kind SERIAL_NONE are not described
+ * @nr_serials: entries of @serial
+ *
+ * Return: bytes used, or 0 if they do not fit.
+ */
+size_t acpi_build(uint8_t *buf, gpa_t base, unsigned int nr_vcpus, const struct serial_config *serial,
+		  unsigned int nr_serials);
+
+/**
+ * acpi_write() - build the tables and put them into guest RAM at ACPI_BASE
+ * @rsdp: set to the address of the RSDP
+ *
+ * Return: 0, or -1 after a report.
+ */
+int acpi_write(const struct guest_mem *mem, unsigned int nr_vcpus, const struct serial_config *serial,
+	       unsigned int nr_serials, gpa_t *rsdp);
+
+/**
+ * dsdt_build() - write the AML of the DSDT, without the table header
+ * @buf: room for it
+ * @size: bytes of @buf
+ *
+ * Return: bytes used, or 0 if they do not fit.
+ */
+size_t dsdt_build(uint8_t *buf, size_t size, const struct serial_config *serial, unsigned int nr_serials);
+
+#endif

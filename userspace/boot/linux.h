@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Booting Linux without firmware: where kernel, initrd and tables go, and putting them there.
+ */
+#ifndef MKVM_BOOT_LINUX_H
+#define MKVM_BOOT_LINUX_H
+
+#include <stdint.h>
+
+#include "boot/bzimage.h"
+#include "config.h"
+#include "guest_mem.h"
+
+/* Selectors the 64-bit boot protocol asks for, and the table that holds them. */
+#define BOOT_CS		0x10
+#define BOOT_DS		0x18
+#define BOOT_GDT_SIZE	0x20
+
+/**
+ * struct boot_source - the opened files of a boot and where they go
+ * @cfg: paths and command line
+ * @kernel_fd: bzImage
+ * @initrd_fd: or -1
+ * @kernel: its parsed header
+ * @initrd_size: bytes
+ * @kernel_gpa: where the protected-mode part goes
+ * @initrd_gpa: where the initrd goes
+ * @entry: where vCPU 0 starts
+ */
+struct boot_source {
+	const struct config *cfg;
+	int kernel_fd;
+	int initrd_fd;
+	struct bzimage kernel;
+	uint64_t initrd_size;
+	gpa_t kernel_gpa;
+	gpa_t initrd_gpa;
+	gpa_t entry;
+};
+
+/**
+ * boot_open() - open and check everything a boot needs, and decide where it goes
+ * @boot: filled in; boot_close() is due whatever the result
+ * @cfg: the user's options, which must outlive @boot
+ *
+ * Return: 0, or -1 after a report.
+ */
+int boot_open(struct boot_source *boot, const struct config *cfg);
+void boot_close(struct boot_source *boot);
+
+/**
+ * boot_load() - put kernel, initrd, command line and tables into guest RAM
+ *
+ * Called before every start of the guest: the first, and after each reset.
+ *
+ * Return: 0, or -1 after a report.
+ */
+int boot_load(const struct boot_source *boot, const struct guest_mem *mem);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Byte streams a serial port is connected to: standard input and output, a file, or nothing.
+ */
+#ifndef MKVM_CHARDEV_H
+#define MKVM_CHARDEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+
+struct chardev;
+struct machine;
+
+/**
+ * struct chardev_frontend - the serial port, as its back end sees it
+ * @room: how many bytes it takes now
+ * @receive: take @len bytes, at most what @room said
+ *
+ * Both are called in the main thread only.
+ */
+struct chardev_frontend {
+	size_t (*room)(void *opaque);
+	void (*receive)(void *opaque, const uint8_t *data, size_t len);
+};
+
+/**
+ * chardev_open() - open a back end
+ * @cfg: which; not SERIAL_NONE
+ * @m: the machine whose loop serves the input
+ *
+ * Return: the back end, or NULL after a report.
+ */
+struct chardev *chardev_open(const struct serial_config *cfg, struct machine *m);
+void chardev_close(struct chardev *chr);
+
+/** chardev_attach() - connect the serial port that gets the input */
+void chardev_attach(struct chardev *chr, const struct chardev_frontend *frontend, void *opaque);
+
+/** chardev_start() - register the input with the loop and make the terminal raw; 0, or -1 after a report */
+int chardev_start(struct chardev *chr);
+
+/** chardev_write() - one byte from the guest; waits while the reader is slow, unless the guest is being stopped */
+void chardev_write(struct chardev *chr, uint8_t byte);
+
+/** chardev_feed() - hand buffered input to the serial port, as far as it has room; main thread only */
+void chardev_feed(struct chardev *chr);
+
+/** chardev_has_input() - is there buffered input that waits for room? any thread, approximate */
+bool chardev_has_input(struct chardev *chr);
+
+/** chardev_kick() - the serial port has room again: have the main thread feed it; any thread */
+void chardev_kick(struct chardev *chr);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the user asked `mkvm run` to do, as one structure.
+ */
+#ifndef MKVM_CONFIG_H
+#define MKVM_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "layout.h"
+
+enum serial_kind {
+	SERIAL_NONE,	/* the port does not exist */
+	SERIAL_STDIO,
+	SERIAL_FILE,
+	SERIAL_NULL,	/* the port exists, output is dropped */
+};
+
+struct serial_config {
+	enum serial_kind kind;
+	char *path;		/* SERIAL_FILE */
+};
+
+struct drive_config {
+	char *path;
+	bool readonly;
+	bool format_given;	/* format=raw was spelt out */
+};
+
+/**
+ * struct config - parsed and checked options; owns its strings
+ * @name: the guest's name
+ * @kernel: path
+ * @initrd: path or NULL
+ * @append: kernel command line, "" if none
+ * @mem_size: bytes
+ * @nr_vcpus: 1 to MAX_VCPUS
+ * @accel: "minikvm", "kvm" or a path with a slash
+ * @no_reboot: end when the guest resets
+ * @pidfile: path or NULL
+ */
+struct config {
+	char *name;
+	char *kernel;
+	char *initrd;
+	char *append;
+	uint64_t mem_size;
+	unsigned int nr_vcpus;
+	char *accel;
+	bool no_reboot;
+	char *pidfile;
+	struct serial_config serial[MAX_SERIALS];
+	unsigned int nr_serials;
+	struct drive_config drive[MAX_DRIVES];
+	unsigned int nr_drives;
+};
+
+enum config_result {
+	CONFIG_OK,
+	CONFIG_DONE,	/* help was printed: end with status 0 */
+	CONFIG_ERROR,	/* reported */
+};
+
+/**
+ * config_parse() - read the options of `mkvm run`
+ * @cfg: filled in; config_free() is due whatever the result
+ * @argc: count, with argv[0] = "run"
+ * @argv: options
+ */
+enum config_result config_parse(struct config *cfg, int argc, char **argv);
+void config_free(struct config *cfg);
+
+#endif

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * MSI-X table, masking and pending bits.
+ *
+ * Source: PCI Local Bus Specification 3.0, "MSI-X Capability and Table Structures".
+ */
+#include <string.h>
+
+#include "dev/msix.h"
+#include "dev/pci_regs.h"
+
+#define CAP_SIZE	12
+#define VECTOR_MASKED	1u
+
+int msix_init(struct msix *msix, struct pci_dev *dev, unsigned int nr, unsigned int bar, uint32_t table, uint32_t pba)
+{
+	uint8_t body[CAP_SIZE] = { 0 };
+	uint16_t control = (uint16_t)(nr - 1);
+	uint32_t table_reg = table | bar, pba_reg = pba | bar;
+
+	memcpy(body + MSIX_CONTROL, &control, 2);
+	memcpy(body + 4, &table_reg, 4);
+	memcpy(body + 8, &pba_reg, 4);
+	msix->cap = pci_add_capability(dev, PCI_CAP_ID_MSIX, body, sizeof(body));
+	if (!msix->cap)
+		return -1;
+	dev->wmask[msix->cap + MSIX_CONTROL + 1] = (MSIX_CONTROL_ENABLE | MSIX_CONTROL_MASK) >> 8;
+	dev->msix = msix;
+	msix->dev = dev;
+	msix->nr = nr;
+	pthread_mutex_init(&msix->lock, NULL);
+	msix_reset(msix);
+	return 0;
+}
+
+void msix_reset(struct msix *msix)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&msix->lock);
+	msix->enabled = false;
+	msix->masked = false;
+	msix->pending = 0;
+	memset(msix->entry, 0, sizeof(msix->entry));
+	for (i = 0; i < MSIX_MAX_VECTORS; i++)
+		msix->entry[i][3] = VECTOR_MASKED;
+	pthread_mutex_unlock(&msix->lock);
+}
+
+/* Send what is pending and no longer masked. Called with the lock held. */
+static void flush(struct msix *msix)
+{
+	unsigned int i;
+
+	if (!msix->enabled || msix->masked || !msix->pending)
+		return;
+	for (i = 0; i < msix->nr; i++) {
+		const uint32_t *e = msix->entry[i];
+
+		if (!(msix->pending & 1u << i) || (e[3] & VECTOR_MASKED))
+			continue;
+		msix->pending &= ~(1u << i);
+		msix->send(msix->opaque, (uint64_t)e[1] << 32 | e[0], e[2]);
+	}
+}
+
+void msix_config_written(struct msix *msix)
+{
+	uint8_t high = msix->dev->cfg[msix->cap + MSIX_CONTROL + 1];
+
+	pthread_mutex_lock(&msix->lock);
+	msix->enabled = high & MSIX_CONTROL_ENABLE >> 8;
+	msix->masked = high & MSIX_CONTROL_MASK >> 8;
+	flush(msix);
+	pthread_mutex_unlock(&msix->lock);
+}
+
+bool msix_is_enabled(struct msix *msix)
+{
+	bool enabled;
+
+	pthread_mutex_lock(&msix->lock);
+	enabled = msix->enabled;
+	pthread_mutex_unlock(&msix->lock);
+	return enabled;
+}
+
+void msix_raise(struct msix *msix, unsigned int vector)
+{
+	if (vector >= msix->nr)
+		return;
+	pthread_mutex_lock(&msix->lock);
+	if (msix->enabled) {
+		msix->pending |= 1u << vector;
+		flush(msix);
+	}
+	pthread_mutex_unlock(&msix->lock);
+}
+
+/* Software accesses the table in aligned 4- or 8-byte units; anything else is undefined and reads as zero. */
+static bool valid_access(uint64_t offset, unsigned int size)
+{
+	return (size == 4 || size == 8) && offset % size == 0;
+}
+
+uint64_t msix_table_read(struct msix *msix, uint64_t offset, unsigned int size)
+{
+	uint64_t value = 0;
+
+	if (!valid_access(offset, size) || offset + size > msix->nr * MSIX_ENTRY_SIZE)
+		return 0;
+	pthread_mutex_lock(&msix->lock);
+	memcpy(&value, (uint8_t *)msix->entry + offset, size);
+	pthread_mutex_unlock(&msix->lock);
+	return value;
+}
+
+void msix_table_write(struct msix *msix, uint64_t offset, unsigned int size, uint64_t value)
+{
+	if (!valid_access(offset, size) || offset + size > msix->nr * MSIX_ENTRY_SIZE)
+		return;
+	pthread_mutex_lock(&msix->lock);
+	memcpy((uint8_t *)msix->entry + offset, &value, size);
+	flush(msix);
+	pthread_mutex_unlock(&msix->lock);
+}
+
+uint64_t msix_pba_read(struct msix *msix, uint64_t offset, unsigned int size)
+{
+	uint64_t pending;
+
+	if (!valid_access(offset, size) || offset >= 8)
+		return 0;
+	pthread_mutex_lock(&msix->lock);
+	pending = msix->pending;
+	pthread_mutex_unlock(&msix->lock);
+	return pending >> (offset * 8);
+}

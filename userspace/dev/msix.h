@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * MSI-X: a device's table of interrupt messages.
+ */
+#ifndef MKVM_DEV_MSIX_H
+#define MKVM_DEV_MSIX_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dev/pci.h"
+
+#define MSIX_MAX_VECTORS	32
+#define MSIX_ENTRY_SIZE		16
+#define MSIX_NO_VECTOR		0xffff
+
+/**
+ * struct msix - the table and pending bits of one function
+ * @send: deliver a message; called with @lock held
+ * @opaque: its argument
+ * @dev: the function
+ * @cap: offset of the capability
+ * @nr: vectors
+ * @lock: everything below; taken inside device locks
+ * @enabled: from the control register, as is @masked
+ * @entry: the table: address low, address high, data, control (bit 0: masked)
+ * @pending: one bit per vector that was raised while masked
+ */
+struct msix {
+	void (*send)(void *opaque, uint64_t address, uint32_t data);
+	void *opaque;
+	struct pci_dev *dev;
+	unsigned int cap;
+	unsigned int nr;
+	pthread_mutex_t lock;
+	bool enabled;
+	bool masked;
+	uint32_t entry[MSIX_MAX_VECTORS][4];
+	uint32_t pending;
+};
+
+/**
+ * msix_init() - add the capability to a function
+ * @msix: @send and @opaque are set by the caller
+ * @nr: vectors, at most MSIX_MAX_VECTORS
+ * @bar: BAR that holds table and pending bits
+ * @table: offset of the table in it
+ * @pba: offset of the pending bits
+ *
+ * Return: 0, or -1 if configuration space is full.
+ */
+int msix_init(struct msix *msix, struct pci_dev *dev, unsigned int nr, unsigned int bar, uint32_t table, uint32_t pba);
+void msix_reset(struct msix *msix);
+
+/** msix_config_written() - the guest may have changed the control register; configuration lock held */
+void msix_config_written(struct msix *msix);
+
+/** msix_is_enabled() - if not, the function interrupts by its pin */
+bool msix_is_enabled(struct msix *msix);
+
+/** msix_raise() - send the message of @vector, or remember it while masked; a bad vector does nothing */
+void msix_raise(struct msix *msix, unsigned int vector);
+
+uint64_t msix_table_read(struct msix *msix, uint64_t offset, unsigned int size);
+void msix_table_write(struct msix *msix, uint64_t offset, unsigned int size, uint64_t value);
+uint64_t msix_pba_read(struct msix *msix, uint64_t offset, unsigned int size);
+
+#endif

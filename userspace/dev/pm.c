@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ACPI fixed hardware: the PM1 registers, through which an operating system powers off, the PM timer, and a
+ * reset register.
+ *
+ * Source: ACPI Specification 6.4, "ACPI Hardware Specification", "Fixed Hardware Features".
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "dev/pm.h"
+#include "machine.h"
+#include "report.h"
+
+#define PM_TIMER_HZ	3579545ULL
+
+#define CONTROL_SCI_EN	(1 << 0)
+#define CONTROL_SLP_TYP	(7 << 10)
+#define CONTROL_SLP_EN	(1 << 13)
+
+/* Events this board can raise; the other status and enable bits read as zero. */
+#define EVENT_PWRBTN	(1 << 8)
+
+struct pm {
+	struct machine *m;
+	pthread_mutex_t lock;	/* status, enable, control */
+	uint16_t status;
+	uint16_t enable;
+	uint16_t control;
+};
+
+static uint32_t timer_value(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint32_t)((uint64_t)ts.tv_sec * PM_TIMER_HZ +
+			  (uint64_t)ts.tv_nsec * PM_TIMER_HZ / 1000000000ULL);
+}
+
+static void update_sci(struct pm *pm)
+{
+	vm_irq_line(&pm->m->vm, SCI_GSI, pm->status & pm->enable);
+}
+
+/* All registers as one little-endian image, so that any width and alignment of an access works. */
+static uint64_t pm_read(void *opaque, uint64_t offset, unsigned int size)
+{
+	struct pm *pm = opaque;
+	uint64_t low, high, value;
+
+	if (offset >= PM_TIMER) {
+		high = timer_value();
+		value = high >> ((offset - PM_TIMER) * 8);
+		return offset < PM_RESET ? value : 0;
+	}
+	pthread_mutex_lock(&pm->lock);
+	low = pm->status | (uint64_t)pm->enable << 16 | (uint64_t)pm->control << 32;
+	pthread_mutex_unlock(&pm->lock);
+	value = low >> (offset * 8);
+	(void)size;
+	return value;
+}
+
+static void write_control(struct pm *pm, uint16_t value)
+{
+	pthread_mutex_lock(&pm->lock);
+	/* SCI_EN stays set: there is no legacy mode. SLP_EN reads as zero. */
+	pm->control = (uint16_t)((value & CONTROL_SLP_TYP) | CONTROL_SCI_EN);
+	pthread_mutex_unlock(&pm->lock);
+	if ((value & CONTROL_SLP_EN) && (value & CONTROL_SLP_TYP) == PM_SLP_TYP_S5 << 10)
+		machine_post(pm->m, MACHINE_POWEROFF);
+}
+
+static void pm_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+{
+	struct pm *pm = opaque;
+
+	if (offset == PM_RESET) {
+		if ((value & 0xff) == PM_RESET_VALUE)
+			machine_post(pm->m, MACHINE_RESET);
+		return;
+	}
+	if (offset == PM1_CONTROL && size >= 2) {
+		write_control(pm, (uint16_t)value);
+		return;
+	}
+	if (offset > PM1_EVENT + 2 || (offset & 1) || size < 2)
+		return;
+	pthread_mutex_lock(&pm->lock);
+	if (offset == PM1_EVENT) {
+		pm->status &= (uint16_t)~value;
+		if (size >= 4)
+			pm->enable = (uint16_t)((value >> 16) & EVENT_PWRBTN);
+	} else {
+		pm->enable = (uint16_t)(value & EVENT_PWRBTN);
+	}
+	update_sci(pm);
+	pthread_mutex_unlock(&pm->lock);
+}
+
+static const struct bus_ops pm_bus_ops = { .read = pm_read, .write = pm_write };
+
+static void pm_reset(void *opaque)
+{
+	struct pm *pm = opaque;
+
+	pm->status = 0;
+	pm->enable = 0;
+	pm->control = CONTROL_SCI_EN;
+}
+
+static void pm_destroy(void *opaque)
+{
+	free(opaque);
+}
+
+static const struct device_ops pm_ops = { .reset = pm_reset, .destroy = pm_destroy };
+
+int pm_create(struct machine *m)
+{
+	struct pm *pm = calloc(1, sizeof(*pm));
+
+	if (!pm)
+		return report("out of memory");
+	pm->m = m;
+	pthread_mutex_init(&pm->lock, NULL);
+	if (machine_add_device(m, &pm_ops, pm))
+		return -1;
+	if (bus_attach(&m->pio, PM_PORT, PM_PORT_LEN, &pm_bus_ops, pm))
+		return report("the power management ports are taken");
+	return 0;
+}

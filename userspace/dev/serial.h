@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * 16550A serial ports.
+ */
+#ifndef MKVM_DEV_SERIAL_H
+#define MKVM_DEV_SERIAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct chardev;
+struct machine;
+
+#define SERIAL_FIFO_SIZE	16
+
+/**
+ * struct serial - one UART
+ * @out: called, without @lock, with each byte the guest sends
+ * @drained: called, without @lock, when the guest made room for input after there was none
+ * @set_irq: called, with @lock held, when the interrupt line changes
+ * @opaque: argument of the three
+ * @lock: everything below
+ *
+ * The chip knows neither back end nor interrupt controller, so that it can be tested alone.
+ */
+struct serial {
+	void (*out)(void *opaque, uint8_t byte);
+	void (*drained)(void *opaque);
+	void (*set_irq)(void *opaque, bool level);
+	void *opaque;
+	pthread_mutex_t lock;
+	uint8_t ier, fcr, lcr, mcr, lsr, msr, scr, dll, dlm;
+	bool thr_interrupt;	/* THR became empty and nobody has been told */
+	bool irq_level;
+	uint8_t fifo[SERIAL_FIFO_SIZE];
+	unsigned int fifo_head;
+	unsigned int fifo_used;
+};
+
+void serial_init(struct serial *s);
+void serial_reset(struct serial *s);
+uint8_t serial_read(struct serial *s, unsigned int reg);
+void serial_write(struct serial *s, unsigned int reg, uint8_t value);
+
+/** serial_room() - how many bytes serial_receive() takes now; 0 while the guest holds RTS low */
+size_t serial_room(struct serial *s);
+/** serial_receive() - input for the guest; what exceeds serial_room() sets the overrun bit and is lost */
+void serial_receive(struct serial *s, const uint8_t *data, size_t len);
+
+/** serials_create() - add the machine's serial ports; 0, or -1 after a report */
+int serials_create(struct machine *m);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Guest RAM and the one length-checked door to it. A gpa_t is a guest physical address: nobody outside
+ * guest_mem.c turns one into a pointer.
+ */
+#ifndef MKVM_GUEST_MEM_H
+#define MKVM_GUEST_MEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+typedef uint64_t gpa_t;
+
+/**
+ * struct guest_ram - one contiguous piece of guest RAM
+ * @gpa: guest physical address of its first byte, 2 MiB aligned
+ * @size: bytes
+ * @hva: where it is mapped in this process, 2 MiB aligned
+ */
+struct guest_ram {
+	gpa_t gpa;
+	uint64_t size;
+	uint8_t *hva;
+};
+
+/**
+ * struct guest_mem - all RAM of a guest: one or two pieces, split around the PCI hole
+ * @ram: the pieces, in address order, never adjacent
+ * @nr: how many of @ram are used
+ * @map: the mapping that backs them
+ * @map_size: bytes of @map
+ *
+ * Fixed after guest_mem_create(); read by all threads without a lock.
+ */
+struct guest_mem {
+	struct guest_ram ram[2];
+	unsigned int nr;
+	void *map;
+	size_t map_size;
+};
+
+/**
+ * guest_mem_create() - map RAM for a guest
+ * @mem: filled in
+ * @size: bytes, a multiple of 4 KiB
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int guest_mem_create(struct guest_mem *mem, uint64_t size);
+
+/** guest_mem_destroy() - unmap the RAM; no vCPU and no device may use it any more */
+void guest_mem_destroy(struct guest_mem *mem);
+
+/**
+ * guest_mem_iov() - translate a range of guest RAM
+ * @mem: the guest's RAM
+ * @gpa: first byte
+ * @len: bytes; 0 is refused, as there is nothing to point to
+ * @iov: set to the range in this process
+ *
+ * The bytes can change under the caller at any time: read each once, into a local.
+ *
+ * Return: 0, or -EFAULT if any byte is outside RAM or @len is 0; @iov is then untouched.
+ */
+int guest_mem_iov(const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct iovec *iov);
+
+/** guest_mem_read() - copy @len bytes at @gpa into @buf; 0 or -EFAULT (nothing copied) */
+int guest_mem_read(const struct guest_mem *mem, gpa_t gpa, void *buf, size_t len);
+
+/** guest_mem_write() - copy @len bytes from @buf to @gpa; 0 or -EFAULT (nothing copied) */
+int guest_mem_write(const struct guest_mem *mem, gpa_t gpa, const void *buf, size_t len);
+
+/** guest_mem_zero() - clear @len bytes at @gpa; 0 or -EFAULT (nothing cleared) */
+int guest_mem_zero(const struct guest_mem *mem, gpa_t gpa, size_t len);
+
+#endif

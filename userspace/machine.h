@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The machine: what a guest consists of, and the events that end it.
+ */
+#ifndef MKVM_MACHINE_H
+#define MKVM_MACHINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "accel.h"
+#include "boot/linux.h"
+#include "bus.h"
+#include "config.h"
+#include "guest_mem.h"
+#include "layout.h"
+#include "loop.h"
+
+struct block;
+struct chardev;
+struct machine;
+struct pci_host;
+struct vcpu;
+
+/* Why the guest stopped. The first event of a run wins; later ones are dropped. */
+enum machine_event {
+	MACHINE_RUNNING = 0,
+	MACHINE_POWEROFF,
+	MACHINE_RESET,
+	MACHINE_TRIPLE_FAULT,
+	MACHINE_VCPU_ERROR,
+	MACHINE_QUIT,		/* the user asked, with the escape key */
+	MACHINE_SIGNAL,		/* plus the signal's number */
+};
+
+/**
+ * struct device_ops - a device as the machine sees it
+ * @start: NULL, or start threads; called once, after privilege was dropped. 0, or -1 after a report
+ * @reset: back to power-on state; no vCPU runs, and on return the device neither touches RAM nor raises interrupts
+ * @destroy: free it; undoes the create function
+ */
+struct device_ops {
+	int (*start)(void *opaque);
+	void (*reset)(void *opaque);
+	void (*destroy)(void *opaque);
+};
+
+#define MACHINE_MAX_DEVICES	48
+
+/**
+ * struct machine - everything a guest needs
+ * @cfg: what the user asked for
+ * @accel: the open accelerator
+ * @vm: the VM; a new one after each guest reset
+ * @mem: guest RAM
+ * @pio: ports
+ * @mmio: memory-mapped registers
+ * @pci: PCI bus 0
+ * @loop: the main thread's event loop
+ * @boot: kernel, initrd and command line
+ * @serial: back ends of the serial ports; NULL where there is none
+ * @disk: opened and locked images, cfg->nr_drives of them
+ * @vcpu: cfg->nr_vcpus of them, while the guest runs
+ * @event: enum machine_event, see machine_post()
+ * @device: the devices, in the order they were made
+ */
+struct machine {
+	const struct config *cfg;
+	struct accel accel;
+	struct vm vm;
+	struct guest_mem mem;
+	struct bus pio;
+	struct bus mmio;
+	struct pci_host *pci;
+	struct loop loop;
+	struct boot_source boot;
+	struct chardev *serial[MAX_SERIALS];
+	struct block *disk[MAX_DRIVES];
+	struct vcpu *vcpu;
+	atomic_int event;
+	struct {
+		const struct device_ops *ops;
+		void *opaque;
+	} device[MACHINE_MAX_DEVICES];
+	unsigned int nr_devices;
+};
+
+/**
+ * machine_create() - build the board: RAM and devices, no VM yet
+ *
+ * The caller has set cfg, accel, loop, boot, serial and disk.
+ *
+ * Return: 0, or -1 after a report; machine_destroy() is due in both cases.
+ */
+int machine_create(struct machine *m);
+void machine_destroy(struct machine *m);
+
+/** machine_add_device() - register a device for reset and destroy; -1 after a report if there are too many */
+int machine_add_device(struct machine *m, const struct device_ops *ops, void *opaque);
+
+/** machine_start() - let the devices start their threads; 0, or -1 after a report */
+int machine_start(struct machine *m);
+
+/** machine_reset() - all devices to power-on state; no vCPU may be running */
+void machine_reset(struct machine *m);
+
+/** machine_post() - end the guest's run because of @event; any thread */
+void machine_post(struct machine *m, int event);
+
+/** machine_stopping() - true from the first machine_post() on; any thread */
+static inline int machine_stopping(struct machine *m)
+{
+	return atomic_load_explicit(&m->event, memory_order_relaxed) != MACHINE_RUNNING;
+}
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Entry point: picks the subcommand.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "run.h"
+
+static const char help_text[] =
+	"Usage: mkvm COMMAND [options]\n"
+	"\n"
+	"  run        run a virtual machine ('mkvm run -help' lists its options)\n"
+	"  help       this text\n"
+	"  version    version of mkvm\n";
+
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv);
+} commands[] = {
+	{ "run", run_main },
+};
+
+static int is_one_of(const char *arg, const char *name)
+{
+	while (*arg == '-')
+		arg++;
+	return !strcmp(arg, name);
+}
+
+/* Whoever starts us with a standard descriptor closed must not see a disk opened in its place. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	fill_standard_descriptors();
+	if (argc < 2) {
+		report("no command; try 'mkvm run -help'");
+		return EXIT_ERROR;
+	}
+	if (is_one_of(argv[1], "help") || is_one_of(argv[1], "h")) {
+		fputs(help_text, stdout);
+		return 0;
+	}
+	if (is_one_of(argv[1], "version")) {
+		puts("mkvm " MKVM_VERSION);
+		return 0;
+	}
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].main(argc - 1, argv + 1);
+	}
+	report("unknown command '%s'; try 'mkvm help'", argv[1]);
+	return EXIT_ERROR;
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * `mkvm run`: checks everything that can be wrong before it starts anything, then runs the guest until an event ends it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "block/block.h"
+#include "chardev.h"
+#include "cpuid.h"
+#include "machine.h"
+#include "report.h"
+#include "run.h"
+#include "sandbox.h"
+#include "term.h"
+#include "vcpu.h"
+
+/* Signals that end the guest, and the two that suspend and resume the process. */
+static const int handled_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGCONT };
+
+static int open_disks(struct machine *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->cfg->nr_drives; i++) {
+		const struct drive_config *d = &m->cfg->drive[i];
+
+		m->disk[i] = raw_open(d->path, d->readonly, !d->format_given);
+		if (!m->disk[i])
+			return -1;
+	}
+	return 0;
+}
+
+static int open_serials(struct machine *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->cfg->nr_serials; i++) {
+		if (m->cfg->serial[i].kind == SERIAL_NONE)
+			continue;
+		m->serial[i] = chardev_open(&m->cfg->serial[i], m);
+		if (!m->serial[i])
+			return -1;
+	}
+	return 0;
+}
+
+static int check_limits(const struct machine *m)
+{
+	unsigned int bits = cpuid_phys_bits(m->accel.cpuid);
+	uint64_t size = m->cfg->mem_size;
+	uint64_t end = size > RAM_LOW_MAX ? RAM_HIGH_BASE + (size - RAM_LOW_MAX) : size;
+
+	if (m->cfg->nr_vcpus > m->accel.max_vcpus)
+		return report("-smp %u: %s allows at most %u CPUs", m->cfg->nr_vcpus, m->accel.path,
+			      m->accel.max_vcpus);
+	if (bits < 64 && end > 1ULL << bits)
+		return report("-m: %llu MiB do not fit into the CPU's %u-bit physical addresses",
+			      (unsigned long long)(size / MIB), bits);
+	return 0;
+}
+
+static int write_pidfile(const char *path)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0 || write(fd, text, (size_t)len) != len) {
+		report("-pidfile %s: cannot write it: %s", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	close(fd);
+	return 0;
+}
+
+/* Signals are read from a descriptor, by the main thread; all threads block them. */
+static int signals_fd(void)
+{
+	sigset_t set;
+	size_t i;
+	int fd;
+
+	sigemptyset(&set);
+	for (i = 0; i < sizeof(handled_signals) / sizeof(handled_signals[0]); i++)
+		sigaddset(&set, handled_signals[i]);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return report("cannot create a signalfd: %s", strerror(errno));
+	return fd;
+}
+
+struct signal_source {
+	struct machine *m;
+	int fd;
+};
+
+static void signal_ready(void *opaque)
+{
+	struct signal_source *s = opaque;
+	struct signalfd_siginfo info;
+
+	while (read(s->fd, &info, sizeof(info)) == sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGTSTP:
+			term_restore();
+			raise(SIGSTOP);
+			term_resume();
+			break;
+		case SIGCONT:
+			term_resume();
+			break;
+		default:
+			machine_post(s->m, MACHINE_SIGNAL + (int)info.ssi_signo);
+			break;
+		}
+	}
+}
+
+/* Everything that can fail because of what the user gave us. Outputs come last. */
+static int prepare(struct machine *m, struct boot_source *boot)
+{
+	if (boot_open(boot, m->cfg) || open_disks(m) || accel_open(&m->accel, m->cfg->accel) || check_limits(m))
+		return -1;
+	m->vm.accel = &m->accel;
+	if (open_serials(m))
+		return -1;
+	return m->cfg->pidfile ? write_pidfile(m->cfg->pidfile) : 0;
+}
+
+static int start_serials(struct machine *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_SERIALS; i++) {
+		if (m->serial[i] && chardev_start(m->serial[i]))
+			return -1;
+	}
+	return 0;
+}
+
+/* One life of the guest, from power-on to the event that ends it. @first: the terminal is not ours yet. */
+static int run_once(struct machine *m, int first)
+{
+	unsigned int i;
+	int event = -1;
+
+	atomic_store(&m->event, MACHINE_RUNNING);
+	machine_reset(m);
+	if (boot_load(&m->boot, &m->mem) || vm_create(&m->vm, &m->mem))
+		return -1;
+	if (vcpu_create_all(m) || (first && start_serials(m)))
+		goto out;
+	if (!vcpu_start_all(m)) {
+		while (!machine_stopping(m)) {
+			loop_wait(&m->loop);
+			for (i = 0; i < MAX_SERIALS; i++) {
+				if (m->serial[i])
+					chardev_feed(m->serial[i]);
+			}
+		}
+		event = atomic_load(&m->event);
+	}
+	vcpu_stop_all(m);
+out:
+	vcpu_destroy_all(m);
+	machine_reset(m);
+	vm_destroy(&m->vm);
+	return event;
+}
+
+static int run_guest(struct machine *m)
+{
+	int event, first = 1;
+
+	do {
+		event = run_once(m, first);
+		first = 0;
+	} while (event == MACHINE_RESET && !m->cfg->no_reboot);
+
+	switch (event) {
+	case MACHINE_POWEROFF:
+	case MACHINE_QUIT:
+		return EXIT_POWEROFF;
+	case MACHINE_RESET:
+		return EXIT_RESET;
+	case MACHINE_TRIPLE_FAULT:
+		report("the guest shut down with a triple fault");
+		return EXIT_TRIPLE_FAULT;
+	case MACHINE_VCPU_ERROR:
+		return EXIT_VCPU_ERROR;
+	default:
+		return event > MACHINE_SIGNAL ? EXIT_SIGNAL_BASE + event - MACHINE_SIGNAL : EXIT_ERROR;
+	}
+}
+
+static void cleanup(struct machine *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_SERIALS; i++)
+		chardev_close(m->serial[i]);
+	for (i = 0; i < MAX_DRIVES; i++) {
+		if (m->disk[i])
+			m->disk[i]->ops->close(m->disk[i]);
+	}
+	boot_close(&m->boot);
+	accel_close(&m->accel);
+}
+
+static int run_config(const struct config *cfg)
+{
+	static struct machine machine;
+	struct machine *m = &machine;
+	struct signal_source signals = { .m = m, .fd = -1 };
+	int status = EXIT_ERROR;
+
+	m->cfg = cfg;
+	m->vm.fd = -1;
+	m->accel.fd = -1;
+	if (prepare(m, &m->boot) || loop_init(&m->loop))
+		goto out;
+	signals.fd = signals_fd();
+	if (signals.fd < 0 || vcpu_global_init() ||
+	    loop_add(&m->loop, (struct loop_source){ .fd = signals.fd, .ready = signal_ready, .opaque = &signals }))
+		goto out_loop;
+	if (!machine_create(m) && !sandbox_enter() && !machine_start(m))
+		status = run_guest(m);
+	machine_destroy(m);
+	if (cfg->pidfile)
+		(void)unlink(cfg->pidfile);
+out_loop:
+	if (signals.fd >= 0)
+		close(signals.fd);
+	loop_destroy(&m->loop);
+out:
+	cleanup(m);
+	term_restore();
+	return status;
+}
+
+int run_main(int argc, char **argv)
+{
+	struct config cfg;
+	int status = EXIT_ERROR;
+
+	switch (config_parse(&cfg, argc, argv)) {
+	case CONFIG_OK:
+		status = run_config(&cfg);
+		break;
+	case CONFIG_DONE:
+		status = EXIT_POWEROFF;
+		break;
+	case CONFIG_ERROR:
+		break;
+	}
+	config_free(&cfg);
+	return status;
+}

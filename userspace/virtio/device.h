@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A virtio device without its transport: status, feature negotiation, queues.
+ */
+#ifndef MKVM_VIRTIO_DEVICE_H
+#define MKVM_VIRTIO_DEVICE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "virtio/virtqueue.h"
+
+#define VIRTIO_MAX_QUEUES	4
+
+/* Device status bits. */
+#define VIRTIO_ACKNOWLEDGE	0x01
+#define VIRTIO_DRIVER		0x02
+#define VIRTIO_DRIVER_OK	0x04
+#define VIRTIO_FEATURES_OK	0x08
+#define VIRTIO_NEEDS_RESET	0x40
+#define VIRTIO_FAILED		0x80
+
+/* Feature bits every device of ours offers. */
+#define VIRTIO_INDIRECT_DESC	(1ULL << 28)
+#define VIRTIO_EVENT_IDX	(1ULL << 29)
+#define VIRTIO_VERSION_1	(1ULL << 32)
+
+struct virtio_dev;
+
+/**
+ * struct virtio_ops - a kind of device
+ * @config_read: copy @len bytes at @offset of the device's configuration; the range is within config_size
+ * @notify: the driver added requests to a queue; called without the lock, in a vCPU thread: hand over and return
+ */
+struct virtio_ops {
+	void (*config_read)(void *opaque, unsigned int offset, void *buf, unsigned int len);
+	void (*notify)(void *opaque, unsigned int queue);
+};
+
+/**
+ * struct virtio_transport - how a device reaches the driver
+ * @queue_interrupt: requests of @queue were completed; called with the device's lock held
+ * @config_interrupt: status or configuration changed; likewise
+ */
+struct virtio_transport {
+	void (*queue_interrupt)(void *opaque, unsigned int queue);
+	void (*config_interrupt)(void *opaque);
+};
+
+/**
+ * struct virtio_dev - one device
+ * @type: virtio device id, e.g. 2 for a block device
+ * @offered: feature bits
+ * @config_size: bytes of device-specific configuration
+ * @nr_queues: queues in use
+ * @ops: the device
+ * @opaque: argument of @ops
+ * @transport: set by the transport
+ * @transport_opaque: argument of @transport
+ * @lock: everything below. Whoever touches a queue holds it, so a reset that has taken it is complete.
+ * @accepted: feature bits the driver chose
+ * @status: device status register
+ * @queue: the queues
+ */
+struct virtio_dev {
+	uint16_t type;
+	uint64_t offered;
+	unsigned int config_size;
+	unsigned int nr_queues;
+	const struct virtio_ops *ops;
+	void *opaque;
+	const struct virtio_transport *transport;
+	void *transport_opaque;
+	pthread_mutex_t lock;
+	uint64_t accepted;
+	uint8_t status;
+	struct virtqueue queue[VIRTIO_MAX_QUEUES];
+};
+
+/** virtio_init() - the caller has filled in what stands above @lock; @queue_size is a power of two */
+void virtio_init(struct virtio_dev *dev, const struct guest_mem *mem, uint16_t queue_size);
+
+/* The rest is called with the lock held. */
+
+/** virtio_reset() - as after power-on */
+void virtio_reset(struct virtio_dev *dev);
+
+/** virtio_set_features() - 32 feature bits, the low ones for @select 0; ignored once FEATURES_OK is set */
+void virtio_set_features(struct virtio_dev *dev, uint32_t select, uint32_t bits);
+
+/** virtio_set_status() - the driver wrote the status register; 0 resets */
+void virtio_set_status(struct virtio_dev *dev, uint8_t status);
+
+/** virtio_enable_queue() - the driver finished setting a queue up */
+void virtio_enable_queue(struct virtio_dev *dev, unsigned int queue);
+
+/** virtio_running() - may the device use its queues? */
+bool virtio_running(const struct virtio_dev *dev);
+
+/** virtio_fail() - the driver broke the rules: ask for a reset and do nothing more until it comes */
+void virtio_fail(struct virtio_dev *dev);
+
+#endif

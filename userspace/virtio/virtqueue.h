@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Split virtqueues: the only code that touches rings. Devices see chains of iovecs.
+ */
+#ifndef MKVM_VIRTIO_VIRTQUEUE_H
+#define MKVM_VIRTIO_VIRTQUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "guest_mem.h"
+
+/* A chain never has more descriptors than the queue has entries: virtio forbids it. */
+#define VIRTQUEUE_MAX_SIZE	256
+
+/**
+ * struct virtq_chain - one request: buffers the device reads, then buffers it writes
+ * @head: index to give back with virtqueue_push()
+ * @nr_out: device-readable buffers, iov[0] on
+ * @nr_in: device-writable buffers, iov[nr_out] on
+ * @out_len: bytes of the former
+ * @in_len: bytes of the latter
+ * @iov: in guest RAM; the guest can change the bytes at any time
+ */
+struct virtq_chain {
+	uint16_t head;
+	unsigned int nr_out;
+	unsigned int nr_in;
+	uint64_t out_len;
+	uint64_t in_len;
+	struct iovec iov[VIRTQUEUE_MAX_SIZE];
+};
+
+/**
+ * struct virtqueue - one queue
+ * @mem: guest RAM
+ * @max_size: entries the device offers, a power of two up to VIRTQUEUE_MAX_SIZE
+ * @size: entries the driver chose
+ * @desc_gpa: descriptor table; likewise @avail_gpa, @used_gpa: what the driver set
+ * @enabled: the addresses were checked and the queue may be used
+ * @broken: the driver broke the rules; nothing works until a reset
+ * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
+ * @last_avail: next entry of the available ring to look at
+ * @used_idx: next entry of the used ring to fill
+ * @signalled: @used_idx when the driver was last interrupted
+ * @desc: mapped rings, valid while @enabled; likewise @avail, @used
+ *
+ * The caller serialises all calls on one queue.
+ */
+struct virtqueue {
+	const struct guest_mem *mem;
+	uint16_t max_size;
+	uint16_t size;
+	gpa_t desc_gpa, avail_gpa, used_gpa;
+	bool enabled;
+	bool broken;
+	bool event_idx;
+	uint16_t last_avail;
+	uint16_t used_idx;
+	uint16_t signalled;
+	const uint8_t *desc;
+	uint8_t *avail;
+	uint8_t *used;
+};
+
+void virtqueue_init(struct virtqueue *vq, const struct guest_mem *mem, uint16_t max_size);
+void virtqueue_reset(struct virtqueue *vq);
+
+/**
+ * virtqueue_enable() - check size and addresses and start using the queue
+ *
+ * Return: 0; -EINVAL for a size that is no power of two or too large, or misaligned rings; -EFAULT for rings
+ * outside RAM. The queue is not enabled then.
+ */
+int virtqueue_enable(struct virtqueue *vq);
+
+/**
+ * virtqueue_pop() - take the next request
+ * @chain: filled in
+ *
+ * Return: 1; 0 if there is none; -EPROTO if the driver broke the rules: the queue is then broken, and the device has
+ * to ask for a reset.
+ */
+int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *chain);
+
+/** virtqueue_push() - give a request back; @written: bytes of its writable buffers that were written */
+void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t written);
+
+/** virtqueue_should_interrupt() - does the driver want to hear of what was pushed since the last call? */
+bool virtqueue_should_interrupt(struct virtqueue *vq);
+
+/**
+ * virtqueue_rearm() - ask the driver to notify the device of the next request
+ *
+ * Return: true if a request has arrived meanwhile: look again instead of waiting.
+ */
+bool virtqueue_rearm(struct virtqueue *vq);
+
+/** virtqueue_quiet() - tell the driver that the device is looking at the queue anyway */
+void virtqueue_quiet(struct virtqueue *vq);
+
+/**
+ * virtq_read() - copy from the readable buffers of a chain
+ *
+ * Return: bytes copied; fewer than @len at the end of the buffers.
+ */
+size_t virtq_read(const struct virtq_chain *chain, uint64_t offset, void *buf, size_t len);
+
+/** virtq_write() - copy into the writable buffers of a chain; return as virtq_read() */
+size_t virtq_write(const struct virtq_chain *chain, uint64_t offset, const void *buf, size_t len);
+
+/**
+ * virtq_slice() - part of an array of buffers, as buffers
+ * @in: buffers
+ * @nr: how many
+ * @offset: bytes to leave out at the start
+ * @len: bytes to take
+ * @out: room for @nr buffers
+ *
+ * Return: how many of @out were filled; together they may hold less than @len if @in does.
+ */
+unsigned int virtq_slice(const struct iovec *in, unsigned int nr, uint64_t offset, uint64_t len, struct iovec *out);
+
+#endif
