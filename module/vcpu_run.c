@@ -78,7 +78,6 @@ bool vcpu_runnable(struct vcpu *vcpu)
 static bool vcpu_must_stop_waiting(struct vcpu *vcpu)
 {
 	return vcpu_runnable(vcpu) || signal_pending(current) ||
-	       (vcpu->lapic && lapic_timer_pending(vcpu)) ||
 	       test_bit(REQ_UNBLOCK, &vcpu->requests) ||
 	       test_bit(REQ_VM_DEAD, &vcpu->requests);
 }
@@ -261,8 +260,6 @@ static long vcpu_run_loop(struct vcpu *vcpu)
 		if (action != EXIT_RESUME)
 			return action == EXIT_TO_USER ? 0 : vcpu->run_errno;
 
-		if (vcpu->lapic && lapic_timer_pending(vcpu))
-			lapic_timer_inject(vcpu);
 		err = vcpu_yield_to_kernel(vcpu);
 		if (err)
 			return err;

@@ -45,7 +45,7 @@ int irq_default_routing(struct vm *vm);
 bool pic_intr(struct vm *vm);
 int pic_read_irq(struct vm *vm);		/* vector, acknowledges */
 
-/* I/O APIC: a LAPIC broadcast this EOI. */
-void ioapic_eoi(struct vcpu *vcpu, u8 vector);
+/* I/O APIC: a LAPIC finished this vector; @level: requested with level trigger. */
+void ioapic_eoi(struct vcpu *vcpu, u8 vector, bool level);
 bool ioapic_handles_vector(struct vm *vm, u8 vector);
 #endif

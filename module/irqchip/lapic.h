@@ -19,7 +19,7 @@ void lapic_reset(struct vcpu *vcpu, bool init);
 struct lapic_msg {
 	u32 dest;
 	u8 vector;
-	u8 mode;		/* delivery mode, APIC_MODE_* >> 8 */
+	u8 mode;		/* delivery mode, IRQ_MODE_* of apic_regs.h */
 	u8 shorthand;
 	bool logical;
 	bool level;		/* ICR level bit: assert */
@@ -28,11 +28,14 @@ struct lapic_msg {
 /* Number of local APICs that took it; <0 none matched. @src NULL: from a chip. */
 int lapic_deliver(struct vm *vm, struct vcpu *src, const struct lapic_msg *msg);
 void lapic_map_update(struct vm *vm);		/* ids changed: rebuild the fast map */
+void lapic_map_free(struct vm *vm);
 
 /* vCPU thread. Highest deliverable vector (PPR considered) or -1. */
 int lapic_pending(struct vcpu *vcpu);
+int lapic_highest_request(struct vcpu *vcpu);		/* -1: none; PPR not considered */
 void lapic_accept(struct vcpu *vcpu, u8 vector);	/* IRR to ISR */
 bool lapic_enabled(struct vcpu *vcpu);
+void *lapic_regs_page(struct vcpu *vcpu);		/* as a virtual-APIC page */
 bool lapic_accepts_pic(struct vcpu *vcpu);		/* LINT0 wired to the 8259 */
 void lapic_nmi_wd(struct vcpu *vcpu);			/* LINT1/virtual wire NMI */
 /*
@@ -53,10 +56,8 @@ int lapic_msr_write(struct vcpu *vcpu, u32 msr, u64 data);
 u64 lapic_get_tsc_deadline(struct vcpu *vcpu);
 void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 tsc);
 
-/* The timer fired while this vCPU was away: raise it now (vCPU thread). */
-bool lapic_timer_pending(struct vcpu *vcpu);
-void lapic_timer_inject(struct vcpu *vcpu);
-void lapic_timer_migrate(struct vcpu *vcpu);		/* on vcpu_load on a new CPU */
+/* vcpu_load: preemption off. The timer's expiry sets IRR itself, nothing is left to collect. */
+void lapic_timer_migrate(struct vcpu *vcpu);
 
 /* INIT and SIPI arrived: apply them (vCPU thread, before entry). */
 bool lapic_has_events(struct vcpu *vcpu);

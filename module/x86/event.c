@@ -303,5 +303,6 @@ void events_deliver(struct vcpu *vcpu)
 	room = deliver_nmi(vcpu, room);
 	deliver_irq(vcpu, room);
 	if (vcpu->lapic)
-		vendor->update_tpr(vcpu, lapic_get_cr8(vcpu), lapic_pending(vcpu));
+		vendor->update_tpr(vcpu, lapic_get_cr8(vcpu),
+				   lapic_highest_request(vcpu));
 }

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files that make up the local APIC share among themselves.
+ */
+#ifndef MINIKVM_LAPIC_IMPL_H
+#define MINIKVM_LAPIC_IMPL_H
+
+#include <linux/hrtimer.h>
+
+#include "../minikvm.h"
+#include "apic_regs.h"
+#include "lapic.h"
+
+/**
+ * struct lapic - one local APIC
+ * @vcpu: whose
+ * @regs: the register page, in struct minikvm_lapic_state's layout. IRR and
+ *	TMR bits are set by anyone with atomic operations; all else belongs to
+ *	the holder of vcpu->mutex.
+ * @irr_pending: false only if no IRR bit is set
+ * @isr_highest: highest vector in service, -1 if none
+ * @errors: BIT(ESR_*) since the last write of the ESR; any context
+ * @timer: fires when the count reaches zero or the deadline is reached
+ * @timer_cpu: where @timer was armed
+ * @timer_mode: LVT_TIMER_* bits of the LVT entry, 0 for one-shot
+ * @divide_shift: log2 of the divisor
+ * @count_ns: length of the programmed initial count
+ * @period_ns: the same, lengthened to the shortest period allowed
+ * @tsc_deadline: guest TSC value armed, 0 if none
+ */
+struct lapic {
+	struct vcpu *vcpu;
+	void *regs;
+	bool irr_pending;
+	int isr_highest;
+	unsigned long errors;
+
+	struct hrtimer timer;
+	int timer_cpu;
+	u32 timer_mode;
+	u32 divide_shift;
+	u64 count_ns;
+	u64 period_ns;
+	u64 tsc_deadline;
+};
+
+static inline bool apic_base_enabled(u64 base)
+{
+	return base & APIC_BASE_ENABLE;
+}
+
+static inline bool apic_base_x2apic(u64 base)
+{
+	return (base & APIC_BASE_MODE) == APIC_BASE_MODE;
+}
+
+static inline bool apic_hw_enabled(const struct lapic *apic)
+{
+	return apic_base_enabled(READ_ONCE(apic->vcpu->apic_base));
+}
+
+static inline bool apic_x2apic(const struct lapic *apic)
+{
+	return apic_base_x2apic(READ_ONCE(apic->vcpu->apic_base));
+}
+
+static inline bool apic_sw_enabled(const struct lapic *apic)
+{
+	return apic_reg(apic->regs, LAPIC_SVR) & LAPIC_SVR_ENABLED;
+}
+
+/* lapic.c: a local source (LVT entry) or an error; any context. */
+void lapic_local_deliver(struct lapic *apic, u32 lvt);
+void lapic_error(struct lapic *apic, int esr_bit);
+void lapic_recheck(struct lapic *apic);		/* priority fell: look again */
+void lapic_eoi(struct lapic *apic);
+
+/* lapic_regs.c */
+int lapic_reg_write(struct lapic *apic, u32 offset, u32 val);
+
+/* lapic_ipi.c: 1 taken, 0 not; any context. */
+int lapic_take(struct lapic *apic, u8 mode, u8 vector, bool assert, bool level);
+void lapic_send_ipi(struct lapic *apic, u32 icr, u32 dest);
+
+/* lapic_timer.c; all but the callback by the holder of vcpu->mutex. */
+void lapic_timer_init(struct lapic *apic);
+void lapic_timer_stop(struct lapic *apic);
+void lapic_timer_set_mode(struct lapic *apic);		/* LVTT changed */
+void lapic_timer_set_divide(struct lapic *apic);	/* TDCR changed */
+void lapic_timer_start(struct lapic *apic, u32 count);	/* from @count on; TMICT is set */
+u32 lapic_timer_count(struct lapic *apic);
+
+#endif

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The GSI routing table: which chip pins or which message a GSI stands for, and
+ * back from a pin to its GSI for whoever waits for an acknowledgement.
+ *
+ * The table is replaced as a whole and read under SRCU, from any context.
+ */
+#define pr_fmt(fmt) "minikvm: " fmt
+
+#include <linux/nospec.h>
+#include <linux/slab.h>
+
+#include "../minikvm.h"
+#include "apic_regs.h"
+#include "chips.h"
+#include "irqchip.h"
+#include "lapic.h"
+#include "pic_chip.h"
+
+/* A GSI may reach one pin on each chip, or one message. */
+#define ROUTES_PER_GSI		MINIKVM_NR_IRQCHIPS
+#define ROUTING_FLAG_DEVID	1u	/* known, without meaning on x86 */
+
+/* Message address and data, Intel SDM vol. 3A, "Message Signalled Interrupts". */
+#define MSI_ADDR_LOGICAL	BIT(2)
+#define MSI_ADDR_REDIRECT	BIT(3)
+#define MSI_ADDR_DEST(lo)	(((lo) >> 12) & 0xff)
+#define MSI_DATA_VECTOR(data)	((data) & 0xff)
+#define MSI_DATA_MODE(data)	(((data) >> 8) & 7)
+#define MSI_DATA_LEVEL		BIT(15)
+
+struct irq_route {
+	u8 type;		/* MINIKVM_IRQ_ROUTING_*, 0: unused */
+	u8 chip;
+	u8 pin;
+	struct lapic_msg msg;
+};
+
+/**
+ * struct irq_routing_table - all routes of a VM
+ * @nr_gsi: GSIs it knows
+ * @gsi_of_pin: the way back, -1 where no GSI leads to the pin
+ * @routes: ROUTES_PER_GSI for each GSI
+ */
+struct irq_routing_table {
+	u32 nr_gsi;
+	int gsi_of_pin[MINIKVM_NR_IRQCHIPS][MINIKVM_IOAPIC_NUM_PINS];
+	struct irq_route routes[];
+};
+
+/* ---- raising ----------------------------------------------------------------- */
+
+static void msi_decode(struct lapic_msg *msg, u32 address_lo, u32 data)
+{
+	*msg = (struct lapic_msg) {
+		.dest = MSI_ADDR_DEST(address_lo),
+		.vector = MSI_DATA_VECTOR(data),
+		.mode = MSI_DATA_MODE(data),
+		.logical = address_lo & MSI_ADDR_LOGICAL,
+		.level = true,
+		.trig_level = data & MSI_DATA_LEVEL,
+	};
+	/* The redirection hint asks for one of those meant. */
+	if ((address_lo & MSI_ADDR_REDIRECT) && msg->mode == IRQ_MODE_FIXED)
+		msg->mode = IRQ_MODE_LOWEST;
+}
+
+static int irq_route_set(struct vm *vm, const struct irq_route *route, int level, int source)
+{
+	if (route->type == MINIKVM_IRQ_ROUTING_MSI)
+		return level ? lapic_deliver(vm, NULL, &route->msg) : -1;
+	if (route->chip == MINIKVM_IRQCHIP_IOAPIC)
+		return ioapic_set_irq(vm, route->pin, source, level);
+	return pic_set_irq(vm, route->pin + (route->chip == MINIKVM_IRQCHIP_PIC_SLAVE ? 8 : 0),
+			   source, level);
+}
+
+/**
+ * irq_set_level - drive a GSI
+ * @vm: a VM with in-kernel chips
+ * @gsi: which; one without a route does nothing
+ * @level: 0 low, else high
+ * @source: IRQ_SOURCE_*: levels of different sources are ORed
+ *
+ * Context: any, hard interrupts included.
+ * Return: <0 masked or not connected, 0 coalesced with a pending interrupt, >0
+ * how many CPUs (or chips) took it.
+ */
+int irq_set_level(struct vm *vm, u32 gsi, int level, int source)
+{
+	struct irq_route routes[ROUTES_PER_GSI];
+	struct irq_routing_table *table;
+	int i, idx, one, total = -1;
+	bool known = false;
+
+	/* Copied, so that nothing is held while the chips do their work. */
+	idx = srcu_read_lock(&vm->srcu);
+	table = srcu_dereference(vm->routing, &vm->srcu);
+	if (table && gsi < table->nr_gsi) {
+		gsi = array_index_nospec(gsi, table->nr_gsi);
+		memcpy(routes, &table->routes[gsi * ROUTES_PER_GSI], sizeof(routes));
+		known = true;
+	}
+	srcu_read_unlock(&vm->srcu, idx);
+
+	for (i = 0; known && i < ROUTES_PER_GSI && routes[i].type; i++) {
+		one = irq_route_set(vm, &routes[i], level, source);
+		if (one >= 0)
+			total = max(total, 0) + one;
+	}
+	return total;
+}
+
+/**
+ * irq_send_msi - SIGNAL_MSI
+ * @vm: a VM with in-kernel chips
+ * @msi: the message
+ *
+ * Return: >0 how many CPUs took it, 0 blocked, <0 no CPU meant; -EINVAL for flags.
+ */
+int irq_send_msi(struct vm *vm, const struct minikvm_msi *msi)
+{
+	struct lapic_msg msg;
+
+	if (msi->flags)
+		return -EINVAL;
+	msi_decode(&msg, msi->address_lo, msi->data);
+	return lapic_deliver(vm, NULL, &msg);
+}
+
+/* ---- the way back ---------------------------------------------------------------- */
+
+static int irq_gsi_of_pin(struct vm *vm, u32 chip, u32 pin)
+{
+	struct irq_routing_table *table;
+	int idx, gsi = -1;
+
+	idx = srcu_read_lock(&vm->srcu);
+	table = srcu_dereference(vm->routing, &vm->srcu);
+	if (table)
+		gsi = table->gsi_of_pin[chip][pin];
+	srcu_read_unlock(&vm->srcu, idx);
+	return gsi;
+}
+
+/* The guest finished an interrupt that came from this pin. */
+void irq_acked(struct vm *vm, u32 chip, u32 pin)
+{
+	if (irq_gsi_of_pin(vm, chip, pin) == PIT_GSI)
+		pit_acked(vm);
+}
+
+/* The guest unmasked a pin. */
+void irq_unmasked(struct vm *vm, u32 chip, u32 pin)
+{
+	if (irq_gsi_of_pin(vm, chip, pin) == PIT_GSI)
+		pit_unmasked(vm);
+}
+
+bool irq_ack_wanted(struct vm *vm, u32 chip, u32 pin)
+{
+	return READ_ONCE(vm->pit) && irq_gsi_of_pin(vm, chip, pin) == PIT_GSI;
+}
+
+/* ---- the table ---------------------------------------------------------------------- */
+
+static int irq_route_fill(struct irq_route *route, const struct minikvm_irq_routing_entry *e)
+{
+	u32 pins;
+
+	switch (e->type) {
+	case MINIKVM_IRQ_ROUTING_IRQCHIP:
+		if (e->flags)
+			return -EINVAL;
+		switch (e->u.irqchip.irqchip) {
+		case MINIKVM_IRQCHIP_PIC_MASTER:
+		case MINIKVM_IRQCHIP_PIC_SLAVE:
+			pins = 8;
+			break;
+		case MINIKVM_IRQCHIP_IOAPIC:
+			pins = MINIKVM_IOAPIC_NUM_PINS;
+			break;
+		default:
+			return -EINVAL;
+		}
+		if (e->u.irqchip.pin >= pins)
+			return -EINVAL;
+		route->chip = e->u.irqchip.irqchip;
+		route->pin = e->u.irqchip.pin;
+		break;
+	case MINIKVM_IRQ_ROUTING_MSI:
+		if (e->flags & ~ROUTING_FLAG_DEVID)
+			return -EINVAL;
+		msi_decode(&route->msg, e->u.msi.address_lo, e->u.msi.data);
+		break;
+	default:
+		return -EINVAL;
+	}
+	route->type = e->type;
+	return 0;
+}
+
+static int irq_table_add(struct irq_routing_table *table,
+			 const struct minikvm_irq_routing_entry *e)
+{
+	struct irq_route *routes = &table->routes[e->gsi * ROUTES_PER_GSI];
+	struct irq_route new = { };
+	int i, err;
+
+	err = irq_route_fill(&new, e);
+	if (err)
+		return err;
+	/* One pin per chip, or one message and nothing else. */
+	for (i = 0; i < ROUTES_PER_GSI && routes[i].type; i++)
+		if (new.type == MINIKVM_IRQ_ROUTING_MSI ||
+		    routes[i].type == MINIKVM_IRQ_ROUTING_MSI || routes[i].chip == new.chip)
+			return -EINVAL;
+	if (i == ROUTES_PER_GSI)
+		return -EINVAL;
+	routes[i] = new;
+	if (new.type == MINIKVM_IRQ_ROUTING_IRQCHIP)
+		table->gsi_of_pin[new.chip][new.pin] = e->gsi;
+	return 0;
+}
+
+static struct irq_routing_table *
+irq_table_make(const struct minikvm_irq_routing_entry *entries, u32 nr)
+{
+	struct irq_routing_table *table;
+	u32 i, nr_gsi = 0;
+	int err;
+
+	for (i = 0; i < nr; i++) {
+		if (entries[i].gsi >= MK_NR_GSI)
+			return ERR_PTR(-EINVAL);
+		nr_gsi = max(nr_gsi, entries[i].gsi + 1);
+	}
+	table = kvzalloc(struct_size(table, routes, nr_gsi * ROUTES_PER_GSI), GFP_KERNEL_ACCOUNT);
+	if (!table)
+		return ERR_PTR(-ENOMEM);
+	table->nr_gsi = nr_gsi;
+	memset(table->gsi_of_pin, 0xff, sizeof(table->gsi_of_pin));
+
+	for (i = 0; i < nr; i++) {
+		err = irq_table_add(table, &entries[i]);
+		if (err) {
+			kvfree(table);
+			return ERR_PTR(err);
+		}
+	}
+	return table;
+}
+
+/**
+ * irq_set_routing - SET_GSI_ROUTING: replace the table
+ * @vm: a VM with in-kernel chips, or about to have them
+ * @entries: the new routes, in kernel memory
+ * @nr: how many
+ * @flags: must be zero
+ *
+ * Context: process; takes vm->irq_lock and waits for readers.
+ * Return: 0; -ENOMEM; -EINVAL for flags, too many entries, a GSI, chip or pin out
+ * of range, an unknown type, or two routes of one GSI that exclude each other.
+ */
+int irq_set_routing(struct vm *vm, const struct minikvm_irq_routing_entry *entries, u32 nr,
+		    u32 flags)
+{
+	struct irq_routing_table *table, *old;
+
+	if (flags || nr > MK_NR_GSI)
+		return -EINVAL;
+	table = irq_table_make(entries, nr);
+	if (IS_ERR(table))
+		return PTR_ERR(table);
+
+	mutex_lock(&vm->irq_lock);
+	old = rcu_replace_pointer(vm->routing, table, lockdep_is_held(&vm->irq_lock));
+	ioapic_rescan(vm);
+	mutex_unlock(&vm->irq_lock);
+
+	synchronize_srcu_expedited(&vm->srcu);
+	kvfree(old);
+	return 0;
+}
+
+/**
+ * irq_default_routing - the table a VM starts with
+ * @vm: the VM
+ *
+ * GSI n is I/O APIC pin n, and for n below 16 also line n of the 8259 pair.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int irq_default_routing(struct vm *vm)
+{
+	struct minikvm_irq_routing_entry *entries;
+	int gsi, err, nr = 0;
+
+	entries = kcalloc(MINIKVM_IOAPIC_NUM_PINS + 16, sizeof(*entries), GFP_KERNEL);
+	if (!entries)
+		return -ENOMEM;
+	for (gsi = 0; gsi < MINIKVM_IOAPIC_NUM_PINS; gsi++) {
+		entries[nr++] = (struct minikvm_irq_routing_entry) {
+			.gsi = gsi,
+			.type = MINIKVM_IRQ_ROUTING_IRQCHIP,
+			.u.irqchip = { .irqchip = MINIKVM_IRQCHIP_IOAPIC, .pin = gsi },
+		};
+		if (gsi >= 16)
+			continue;
+		entries[nr++] = (struct minikvm_irq_routing_entry) {
+			.gsi = gsi,
+			.type = MINIKVM_IRQ_ROUTING_IRQCHIP,
+			.u.irqchip = { .irqchip = MINIKVM_IRQCHIP_PIC_MASTER + gsi / 8,
+				       .pin = gsi % 8 },
+		};
+	}
+	err = irq_set_routing(vm, entries, nr, 0);
+	kfree(entries);
+	return err;
+}
+
+/**
+ * irq_free_routing - drop the table
+ * @vm: a VM that raises no interrupt any more
+ */
+void irq_free_routing(struct vm *vm)
+{
+	kvfree(rcu_dereference_protected(vm->routing, true));
+	RCU_INIT_POINTER(vm->routing, NULL);
+}
