@@ -20,7 +20,7 @@ GUEST_ASM(fpu_guest, 64,
 
 static void fill_regs(struct minikvm_regs *regs)
 {
-	uint64_t *r = &regs->rax;
+	__u64 *r = &regs->rax;
 	unsigned int i;
 
 	memset(regs, 0, sizeof(*regs));
@@ -33,7 +33,7 @@ static void fill_regs(struct minikvm_regs *regs)
 static void test_regs(struct vm *vm, struct vcpu *vcpu)
 {
 	struct minikvm_regs set, get;
-	uint64_t *s = &set.rax, *g = &get.rax;
+	__u64 *s = &set.rax, *g = &get.rax;
 	unsigned int i, good = 0;
 
 	fill_regs(&set);
