@@ -19,8 +19,8 @@
 #define CONTROL_SLP_TYP	(7 << 10)
 #define CONTROL_SLP_EN	(1 << 13)
 
-/* Events this board can raise; the other status and enable bits read as zero. */
-#define EVENT_PWRBTN	(1 << 8)
+/* Enable bits: timer, global lock, power button, sleep button, RTC. No event of these is ever raised here. */
+#define EVENT_ENABLES	0x0721
 
 struct pm {
 	struct machine *m;
@@ -92,9 +92,9 @@ static void pm_write(void *opaque, uint64_t offset, unsigned int size, uint64_t 
 	if (offset == PM1_EVENT) {
 		pm->status &= (uint16_t)~value;
 		if (size >= 4)
-			pm->enable = (uint16_t)((value >> 16) & EVENT_PWRBTN);
+			pm->enable = (uint16_t)((value >> 16) & EVENT_ENABLES);
 	} else {
-		pm->enable = (uint16_t)(value & EVENT_PWRBTN);
+		pm->enable = (uint16_t)(value & EVENT_ENABLES);
 	}
 	update_sci(pm);
 	pthread_mutex_unlock(&pm->lock);
