@@ -15,6 +15,9 @@
 #include <linux/rcutree.h>
 #include <linux/version.h>
 #include <linux/vtime.h>
+#include <asm/cpufeature.h>
+#include <asm/idtentry.h>
+#include <asm/nospec-branch.h>
 
 /* Linux 6.9 dropped the argument, which was always the current CPU. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
@@ -107,5 +110,27 @@ static inline int compat_follow_pfn(struct vm_area_struct *vma, unsigned long ad
 	return 0;
 }
 #endif
+
+/*
+ * The host's NMI handler for an NMI that ended a guest's run. It is called with
+ * a frame of our making on the task's stack, not through the IDT.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define COMPAT_NMI_ENTRY	asm_exc_nmi_noist
+#else
+#define COMPAT_NMI_ENTRY	asm_exc_nmi_kvm_vmx
+#endif
+
+/*
+ * VMSCAPE: kernels that know of it want to hear that a guest ran, and then keep
+ * its branch predictions from this task's user mode.
+ */
+static __always_inline void compat_guest_was_here(void)
+{
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+#endif
+}
 
 #endif

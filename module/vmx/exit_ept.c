@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exits of guest-physical accesses: pages that are not mapped yet, and MMIO.
+ *
+ * Source: Intel SDM vol. 3C (December 2023), "Exit Qualification for EPT
+ * Violations", "EPT Misconfigurations".
+ */
+#include "vmx.h"
+#include "../mmu/mmu.h"
+#include "../x86/x86.h"
+
+/* The access belongs to a device, or to memory that may only be read. */
+static enum exit_action emulate_access(struct vcpu *vcpu, gpa_t gpa)
+{
+	/* An event's delivery is no instruction that could be emulated. */
+	if (intr_info_valid(to_vmx(vcpu)->idt_info))
+		return vmx_delivery_error(vcpu);
+	return mmio_exec(vcpu, gpa);
+}
+
+static enum exit_action map_or_emulate(struct vcpu *vcpu, gpa_t gpa, u32 flags)
+{
+	vcpu->stats.ept_faults++;
+	switch (mmu_fault(vcpu, gpa, flags)) {
+	case MMU_FIXED:
+		return EXIT_RESUME;
+	case MMU_EMULATE:
+		return emulate_access(vcpu, gpa);
+	case MMU_ERROR:
+	default:
+		return EXIT_FAIL;
+	}
+}
+
+/**
+ * exit_ept_violation - no entry, or not the permission
+ * @vcpu: the vCPU
+ */
+enum exit_action exit_ept_violation(struct vcpu *vcpu)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	unsigned long qual = vmx_exit_qual(vmx);
+	gpa_t gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
+	u32 flags = 0;
+
+	/*
+	 * An IRET that ends an NMI handler faulted after it had unblocked NMIs;
+	 * it will be executed again. During event delivery the bit means nothing.
+	 */
+	if (qual_ept_unblocked_nmi(qual) && !intr_info_valid(vmx->idt_info))
+		vmx_set_nmi_mask(vcpu, true);
+
+	if (qual_ept_read(qual))
+		flags |= MMU_FAULT_READ;
+	if (qual_ept_write(qual))
+		flags |= MMU_FAULT_WRITE;
+	if (qual_ept_fetch(qual))
+		flags |= MMU_FAULT_EXEC;
+	if (qual_ept_present(qual))
+		flags |= MMU_FAULT_PRESENT;
+	return map_or_emulate(vcpu, gpa, flags);
+}
+
+/**
+ * exit_ept_misconfig - an entry marked as MMIO
+ * @vcpu: the vCPU
+ *
+ * The exit does not say whether the access read or wrote; the instruction does.
+ */
+enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
+{
+	return emulate_access(vcpu, vmcs_read64(GUEST_PHYSICAL_ADDRESS));
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exits that are a few lines each: exceptions, windows, and the instructions
+ * that always exit.
+ *
+ * Source: Intel SDM vol. 3C (December 2023), "VMX Non-Root Operation".
+ */
+#include <uapi/asm/debugreg.h>
+#include <asm/trapnr.h>
+
+#include "vmx.h"
+#include "../x86/x86.h"
+
+/* The exit did its work by happening. */
+enum exit_action exit_nothing(struct vcpu *vcpu)
+{
+	return EXIT_RESUME;
+}
+
+/* Instructions that do nothing here: no cache of the guest's needs flushing. */
+enum exit_action exit_skip(struct vcpu *vcpu)
+{
+	vmx_skip_insn(vcpu);
+	return EXIT_RESUME;
+}
+
+enum exit_action exit_undefined(struct vcpu *vcpu)
+{
+	inject_ud(vcpu);
+	return EXIT_RESUME;
+}
+
+enum exit_action exit_cpuid(struct vcpu *vcpu)
+{
+	cpuid_exec(vcpu);
+	vmx_skip_insn(vcpu);
+	return EXIT_RESUME;
+}
+
+enum exit_action exit_hlt(struct vcpu *vcpu)
+{
+	vmx_skip_insn(vcpu);
+	return vcpu_halt(vcpu);
+}
+
+/* There are no performance counters, hence no valid counter number. */
+enum exit_action exit_rdpmc(struct vcpu *vcpu)
+{
+	inject_gp(vcpu);
+	return EXIT_RESUME;
+}
+
+enum exit_action exit_vmcall(struct vcpu *vcpu)
+{
+	return hypercall_exec(vcpu);
+}
+
+enum exit_action exit_xsetbv(struct vcpu *vcpu)
+{
+	u64 value = (u32)vcpu->regs[REG_RAX] | vcpu->regs[REG_RDX] << 32;
+
+	if (vmx_get_cpl(vcpu) || xcr0_set(vcpu, vcpu->regs[REG_RCX], value, false))
+		inject_gp(vcpu);
+	else
+		vmx_skip_insn(vcpu);
+	return EXIT_RESUME;
+}
+
+enum exit_action exit_triple_fault(struct vcpu *vcpu)
+{
+	vcpu->run->exit_reason = MINIKVM_EXIT_SHUTDOWN;
+	return EXIT_TO_USER;
+}
+
+/* Hardware task switches are not emulated. */
+enum exit_action exit_task_switch(struct vcpu *vcpu)
+{
+	return vcpu_internal_error(vcpu, MINIKVM_INTERNAL_ERROR_EMULATION);
+}
+
+enum exit_action exit_interrupt_window(struct vcpu *vcpu)
+{
+	vmcs_ctl_clear_bits_proc(to_vmx(vcpu), CPU_BASED_INTR_WINDOW_EXITING);
+	vcpu_set_request(vcpu, REQ_EVENT);
+	return EXIT_RESUME;
+}
+
+enum exit_action exit_nmi_window(struct vcpu *vcpu)
+{
+	vmcs_ctl_clear_bits_proc(to_vmx(vcpu), CPU_BASED_NMI_WINDOW_EXITING);
+	vcpu_set_request(vcpu, REQ_EVENT);
+	return EXIT_RESUME;
+}
+
+enum exit_action exit_tpr_threshold(struct vcpu *vcpu)
+{
+	vcpu_set_request(vcpu, REQ_EVENT);
+	return EXIT_RESUME;
+}
+
+/* ---- exceptions --------------------------------------------------------------- */
+
+/*
+ * #DB: the causes are in the exit qualification, DR6 is untouched. It goes on
+ * to the guest, whose handler reads DR6 through an exit.
+ */
+static enum exit_action exit_debug_exception(struct vcpu *vcpu, u32 info)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	unsigned long causes = vmx_exit_qual(vmx);
+
+	if (intr_info_type(info) == INTR_TYPE_PRIV_SW_EXCEPTION) {
+		/* INT1 traps behind itself; the exit's RIP is still on it. */
+		reg_write(vcpu, REG_RIP,
+			  rip_read(vcpu) + vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
+	} else if ((rflags_read(vcpu) & X86_EFLAGS_TF) && vmx_get_shadow(vcpu)) {
+		/*
+		 * A step onto the instruction in STI's or MOV SS's shadow: VM
+		 * entry insists that the trap it would raise is pending.
+		 */
+		vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS, DR_STEP);
+	}
+	inject_db(vcpu, causes);
+	return EXIT_RESUME;
+}
+
+/**
+ * exit_exception - an exception of the exception bitmap, or an NMI
+ * @vcpu: the vCPU
+ *
+ * The host's NMIs and machine checks were handled with interrupts still off.
+ */
+enum exit_action exit_exception(struct vcpu *vcpu)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	u32 info = vmx_intr_info(vmx);
+
+	if (intr_info_is_nmi(info) || intr_info_is_exception(info, X86_TRAP_MC))
+		return EXIT_RESUME;
+
+	/* An IRET out of an NMI handler faulted, having unblocked NMIs. */
+	if ((info & INTR_INFO_UNBLOCK_NMI) && !intr_info_valid(vmx->idt_info))
+		vmx_set_nmi_mask(vcpu, true);
+
+	if (intr_info_valid(vmx->idt_info)) {
+		vcpu_internal_error(vcpu, MINIKVM_INTERNAL_ERROR_SIMUL_EX);
+		vcpu->run->internal.data[0] = vmx->idt_info;
+		vcpu->run->internal.data[1] = info;
+		vcpu->run->internal.data[2] = info & INTR_INFO_DELIVER_CODE_MASK ?
+					      vmcs_read32(VM_EXIT_INTR_ERROR_CODE) : 0;
+		vcpu->run->internal.ndata = 3;
+		return EXIT_TO_USER;
+	}
+
+	switch (intr_info_vector(info)) {
+	case X86_TRAP_DB:
+		return exit_debug_exception(vcpu, info);
+	case X86_TRAP_AC:
+		inject_exception_err(vcpu, X86_TRAP_AC, vmcs_read32(VM_EXIT_INTR_ERROR_CODE));
+		return EXIT_RESUME;
+	default:
+		vcpu->run->exit_reason = MINIKVM_EXIT_EXCEPTION;
+		vcpu->run->ex.exception = intr_info_vector(info);
+		vcpu->run->ex.error_code = info & INTR_INFO_DELIVER_CODE_MASK ?
+					   vmcs_read32(VM_EXIT_INTR_ERROR_CODE) : 0;
+		return EXIT_TO_USER;
+	}
+}

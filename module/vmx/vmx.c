@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The VMX vendor: the table of operations the rest of the module calls, and
+ * what happens at load and per VM.
+ */
+#define pr_fmt(fmt) "minikvm: " fmt
+
+#include <linux/module.h>
+
+#include "vmx.h"
+
+/*
+ * Upper bound of one stay in the guest, by the VMX-preemption timer. Real CPUs
+ * need none: their interrupts end a guest's stay. Emulated ones may not see
+ * them while the guest has interrupts off.
+ */
+unsigned int guest_slice;
+module_param(guest_slice, uint, 0644);
+MODULE_PARM_DESC(guest_slice, "Longest stay in the guest, in TSC ticks; 0 (default): unbounded");
+
+static int vmx_setup(void)
+{
+	int err;
+
+	err = vmx_caps_setup();
+	if (err)
+		return err;
+	if (guest_slice && !vmx_has_preemption_timer())
+		pr_warn("guest_slice ignored: this CPU has no VMX-preemption timer\n");
+	vmx_ept_setup();
+	err = vmx_l1d_setup();
+	if (err)
+		return err;
+	err = vmx_cpu_setup();
+	if (err)
+		vmx_l1d_unsetup();
+	return err;
+}
+
+static void vmx_unsetup(void)
+{
+	vmx_cpu_unsetup();
+	vmx_l1d_unsetup();
+}
+
+static int vmx_vm_init(struct vm *vm)
+{
+	return vmx_emergency_get();
+}
+
+static void vmx_vm_destroy(struct vm *vm)
+{
+	vmx_emergency_put();
+}
+
+/* CR8 accesses exit, so the priority is always where the APIC looks for it. */
+static void vmx_update_tpr(struct vcpu *vcpu, int tpr, int max_irr)
+{
+}
+
+const struct minikvm_vendor_ops vmx_ops = {
+	.name			= "VMX",
+	.vcpu_size		= sizeof(struct vcpu_vmx),
+	.setup			= vmx_setup,
+	.unsetup		= vmx_unsetup,
+	.cpu_enable		= vmx_cpu_enable,
+	.cpu_disable		= vmx_cpu_disable,
+	.vm_init		= vmx_vm_init,
+	.vm_destroy		= vmx_vm_destroy,
+	.vcpu_create		= vmx_vcpu_create,
+	.vcpu_free		= vmx_vcpu_free,
+	.vcpu_reset		= vmx_vcpu_reset,
+	.vcpu_load		= vmx_vcpu_load,
+	.vcpu_put		= vmx_vcpu_put,
+	.prepare_switch		= vmx_prepare_switch,
+	.enter			= vmx_enter,
+	.exit_irqoff		= vmx_exit_irqoff,
+	.handle_exit		= vmx_handle_exit,
+	.cancel_injection	= vmx_cancel_injection,
+	.irq_allowed		= vmx_irq_allowed,
+	.nmi_allowed		= vmx_nmi_allowed,
+	.inject_irq		= vmx_inject_irq,
+	.inject_nmi		= vmx_inject_nmi,
+	.inject_exception	= vmx_inject_exception,
+	.request_irq_window	= vmx_request_irq_window,
+	.request_nmi_window	= vmx_request_nmi_window,
+	.get_nmi_mask		= vmx_get_nmi_mask,
+	.set_nmi_mask		= vmx_set_nmi_mask,
+	.get_shadow		= vmx_get_shadow,
+	.set_shadow		= vmx_set_shadow,
+	.update_tpr		= vmx_update_tpr,
+	.cache_reg		= vmx_cache_reg,
+	.get_segment		= vmx_get_segment,
+	.set_segment		= vmx_set_segment,
+	.get_segment_base	= vmx_get_segment_base,
+	.get_cpl		= vmx_get_cpl,
+	.get_idt		= vmx_get_idt,
+	.set_idt		= vmx_set_idt,
+	.get_gdt		= vmx_get_gdt,
+	.set_gdt		= vmx_set_gdt,
+	.set_cr0		= vmx_set_cr0,
+	.set_cr3		= vmx_set_cr3,
+	.set_cr4		= vmx_set_cr4,
+	.set_efer		= vmx_set_efer,
+	.set_dr7		= vmx_set_dr7,
+	.cr4_valid		= vmx_cr4_valid,
+	.set_pdptrs		= vmx_set_pdptrs,
+	.get_msr		= vmx_get_msr,
+	.set_msr		= vmx_set_msr,
+	.set_tsc_offset		= vmx_set_tsc_offset,
+	.cpuid_changed		= vmx_cpuid_changed,
+	.skip_insn		= vmx_skip_insn,
+	.flush_tlb		= vmx_flush_tlb,
+	.flush_tlb_guest	= vmx_flush_tlb_guest,
+	.dump			= vmx_dump,
+	.mmu_format		= &vmx_ept_format,
+};

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The VMX half of a vCPU, struct vcpu_vmx, and what the files of module/vmx
+ * offer each other. Nothing outside this folder includes it.
+ */
+#ifndef MINIKVM_VMX_VMX_H
+#define MINIKVM_VMX_VMX_H
+
+#include "../minikvm.h"
+#include "../compat.h"
+#include "caps.h"
+#include "enter.h"
+#include "exit_qual.h"
+#include "vmx_insn.h"
+
+/* <asm/vmx.h> has these in an exit qualification's position; ours are indices. */
+#undef REG_R8
+#undef REG_R9
+#undef REG_R10
+#undef REG_R11
+#undef REG_R12
+#undef REG_R13
+#undef REG_R14
+#undef REG_R15
+
+/*
+ * Guest MSRs that only matter in user mode or that the kernel never reads on
+ * its way there: loaded once, put back when this CPU returns to user mode.
+ */
+enum uret_slot {
+	URET_STAR,
+	URET_LSTAR,
+	URET_SYSCALL_MASK,
+	URET_TSC_AUX,
+	NR_URET,
+};
+
+/**
+ * struct vmcs_controls - the control words as the VMCS holds them
+ *
+ * Written through vmcs_ctl_*() only, which skip a VMWRITE that changes nothing.
+ */
+struct vmcs_controls {
+	u32 pin, proc, proc2, exit, entry;
+};
+
+/**
+ * struct vmcs_host - host-state fields as the VMCS holds them
+ *
+ * What differs between CPUs or tasks, compared before it is written. @ds_sel,
+ * @es_sel and @ldt_sel are not in the VMCS: they are put back by hand.
+ */
+struct vmcs_host {
+	unsigned long cr3, cr4;
+	unsigned long fs_base, gs_base;
+	u16 fs_sel, gs_sel, ds_sel, es_sel, ldt_sel;
+};
+
+/* Bits of vcpu_vmx.exit_known: exit information already read. */
+#define EXIT_KNOWN_QUAL		BIT(0)
+#define EXIT_KNOWN_INTR		BIT(1)
+
+/**
+ * struct vcpu_vmx - a vCPU on VMX
+ * @vcpu: first, so that one pointer is both
+ * @enter: what the world switch needs
+ * @vmcs: the VMCS region, one page; @vmcs_pa its address
+ * @vmcs_cpu: CPU whose VMCS cache may hold it, -1 none
+ * @vmcs_link: on that CPU's list; changed by that CPU, interrupts off
+ * @launched: VMLAUNCH was done since the last VMCLEAR
+ * @fail: the last VM entry did not exit, it failed
+ * @exit_known: which of the next two are current
+ * @exit_reason: @exit_qual, @intr_info: of the last exit
+ * @idt_info: IDT-vectoring information of the last exit, 0 when it cannot be
+ *	valid
+ * @entry_intr_info: what VM_ENTRY_INTR_INFO_FIELD holds, 0 when not valid
+ * @event_insn_len: instruction length of the software event being re-injected
+ * @ctl: @host: copies of VMCS fields
+ * @guest_state_loaded: host FS, GS and MSRs are put away, the guest's are in
+ * @host_kernel_gs_base: @guest_kernel_gs_base: the one not in the register
+ * @host_debugctl: IA32_DEBUGCTL of the host, which VM exits clear
+ * @uret: guest values of the user-return MSRs
+ * @cstar: guest IA32_CSTAR; no Intel CPU ever uses it
+ * @pat: what GUEST_IA32_PAT holds
+ * @feat_ctl: guest IA32_FEATURE_CONTROL
+ * @spec_ctrl_passthrough: the guest writes SPEC_CTRL without an exit
+ * @l1d_flush: this vCPU did something since its last entry that may have left
+ *	secrets in L1D
+ * @msr_bitmap: one page
+ * @vpid: 0 when none
+ * @slice: VMX-preemption timer value, 0 when the timer is off
+ */
+struct vcpu_vmx {
+	struct vcpu vcpu;
+
+	struct enter_ctx enter;
+	bool launched;
+	bool fail;
+	bool guest_state_loaded;
+	bool spec_ctrl_passthrough;
+	bool l1d_flush;
+	u8 exit_known;
+
+	u32 exit_reason;
+	u32 idt_info;
+	u32 intr_info;
+	unsigned long exit_qual;
+	u32 entry_intr_info;
+	u32 event_insn_len;
+
+	struct vmcs_controls ctl;
+	struct vmcs_host host;
+	u64 host_kernel_gs_base, guest_kernel_gs_base;
+	unsigned long host_debugctl;
+	u64 uret[NR_URET];
+	u64 cstar;
+	u64 pat;
+	u64 feat_ctl;
+
+	void *vmcs;
+	u64 vmcs_pa;
+	int vmcs_cpu;
+	struct list_head vmcs_link;
+	unsigned long *msr_bitmap;
+	u16 vpid;
+	u32 slice;
+};
+
+static inline struct vcpu_vmx *to_vmx(struct vcpu *vcpu)
+{
+	return container_of(vcpu, struct vcpu_vmx, vcpu);
+}
+
+/*
+ * vmcs_ctl_set_pin(vmx, value), vmcs_ctl_set_bits_pin(vmx, bits), ... one
+ * family per control word. Bits that were never negotiated do not compile.
+ */
+#define VMCS_CONTROL(word, SET, FIELD)						\
+static inline void vmcs_ctl_set_##word(struct vcpu_vmx *vmx, u32 value)	\
+{										\
+	if (vmx->ctl.word != value) {						\
+		vmcs_write32(FIELD, value);					\
+		vmx->ctl.word = value;						\
+	}									\
+}										\
+										\
+static __always_inline void vmcs_ctl_set_bits_##word(struct vcpu_vmx *vmx, u32 bits) \
+{										\
+	BUILD_BUG_ON(!__builtin_constant_p(bits) ||				\
+		     (bits & ~(u32)(SET##_REQUIRED | SET##_OPTIONAL)));		\
+	vmcs_ctl_set_##word(vmx, vmx->ctl.word | bits);				\
+}										\
+										\
+static __always_inline void vmcs_ctl_clear_bits_##word(struct vcpu_vmx *vmx, u32 bits) \
+{										\
+	BUILD_BUG_ON(!__builtin_constant_p(bits) ||				\
+		     (bits & ~(u32)(SET##_REQUIRED | SET##_OPTIONAL)));		\
+	vmcs_ctl_set_##word(vmx, vmx->ctl.word & ~bits);			\
+}
+
+VMCS_CONTROL(pin, PIN, PIN_BASED_VM_EXEC_CONTROL)
+VMCS_CONTROL(proc, PROC, CPU_BASED_VM_EXEC_CONTROL)
+VMCS_CONTROL(proc2, PROC2, SECONDARY_VM_EXEC_CONTROL)
+VMCS_CONTROL(exit, VMEXIT, VM_EXIT_CONTROLS)
+VMCS_CONTROL(entry, VMENTRY, VM_ENTRY_CONTROLS)
+
+/* Exit information is read when the first handler asks for it. */
+static inline unsigned long vmx_exit_qual(struct vcpu_vmx *vmx)
+{
+	if (!(vmx->exit_known & EXIT_KNOWN_QUAL)) {
+		vmx->exit_qual = vmcs_readl(EXIT_QUALIFICATION);
+		vmx->exit_known |= EXIT_KNOWN_QUAL;
+	}
+	return vmx->exit_qual;
+}
+
+static inline u32 vmx_intr_info(struct vcpu_vmx *vmx)
+{
+	if (!(vmx->exit_known & EXIT_KNOWN_INTR)) {
+		vmx->intr_info = vmcs_read32(VM_EXIT_INTR_INFO);
+		vmx->exit_known |= EXIT_KNOWN_INTR;
+	}
+	return vmx->intr_info;
+}
+
+/*
+ * The same as rip_read() and rflags_read(), without the detour through the
+ * vendor operations: every skipped instruction comes here.
+ */
+static inline unsigned long vmx_rip(struct vcpu *vcpu)
+{
+	if (!(vcpu->reg_valid & BIT(REG_RIP))) {
+		vcpu->regs[REG_RIP] = vmcs_readl(GUEST_RIP);
+		vcpu->reg_valid |= BIT(REG_RIP);
+	}
+	return vcpu->regs[REG_RIP];
+}
+
+static inline unsigned long vmx_rflags(struct vcpu *vcpu)
+{
+	if (!(vcpu->reg_valid & BIT(REG_RFLAGS))) {
+		vcpu->rflags = vmcs_readl(GUEST_RFLAGS);
+		vcpu->reg_valid |= BIT(REG_RFLAGS);
+	}
+	return vcpu->rflags;
+}
+
+/* ---- cpu.c -------------------------------------------------------------- */
+int vmx_cpu_setup(void);
+void vmx_cpu_unsetup(void);
+int vmx_cpu_enable(void);
+void vmx_cpu_disable(void);
+int vmx_emergency_get(void);
+void vmx_emergency_put(void);
+void vmcs_make_current(struct vcpu_vmx *vmx, int cpu);
+void vmcs_clear_anywhere(struct vcpu_vmx *vmx);
+
+/* ---- vmcs.c ------------------------------------------------------------- */
+int vmx_vcpu_create(struct vcpu *vcpu);
+void vmx_vcpu_free(struct vcpu *vcpu);
+void vmx_vcpu_reset(struct vcpu *vcpu, bool init);
+void vmx_vcpu_load(struct vcpu *vcpu, int cpu);
+void vmx_vcpu_put(struct vcpu *vcpu);
+void vmx_prepare_switch(struct vcpu *vcpu);
+void vmx_cpuid_changed(struct vcpu *vcpu);
+
+/* ---- run.c -------------------------------------------------------------- */
+void vmx_enter(struct vcpu *vcpu);
+void vmx_exit_irqoff(struct vcpu *vcpu);
+void vmx_call_nmi(void (*entry)(void));		/* enter.S */
+
+/* ---- exit.c and the exit_*.c families ------------------------------------- */
+enum exit_action vmx_handle_exit(struct vcpu *vcpu);
+enum exit_action exit_cr_access(struct vcpu *vcpu);
+enum exit_action exit_dr_access(struct vcpu *vcpu);
+enum exit_action exit_io(struct vcpu *vcpu);
+enum exit_action exit_ept_violation(struct vcpu *vcpu);
+enum exit_action exit_ept_misconfig(struct vcpu *vcpu);
+enum exit_action exit_exception(struct vcpu *vcpu);
+enum exit_action exit_nothing(struct vcpu *vcpu);
+enum exit_action exit_triple_fault(struct vcpu *vcpu);
+enum exit_action exit_interrupt_window(struct vcpu *vcpu);
+enum exit_action exit_nmi_window(struct vcpu *vcpu);
+enum exit_action exit_task_switch(struct vcpu *vcpu);
+enum exit_action exit_cpuid(struct vcpu *vcpu);
+enum exit_action exit_hlt(struct vcpu *vcpu);
+enum exit_action exit_skip(struct vcpu *vcpu);
+enum exit_action exit_rdpmc(struct vcpu *vcpu);
+enum exit_action exit_vmcall(struct vcpu *vcpu);
+enum exit_action exit_undefined(struct vcpu *vcpu);
+enum exit_action exit_tpr_threshold(struct vcpu *vcpu);
+enum exit_action exit_xsetbv(struct vcpu *vcpu);
+void vmx_skip_insn(struct vcpu *vcpu);
+enum exit_action vmx_delivery_error(struct vcpu *vcpu);
+
+/* ---- inject.c ----------------------------------------------------------- */
+void vmx_complete_events(struct vcpu_vmx *vmx);
+void vmx_cancel_injection(struct vcpu *vcpu);
+bool vmx_irq_allowed(struct vcpu *vcpu);
+bool vmx_nmi_allowed(struct vcpu *vcpu);
+void vmx_inject_irq(struct vcpu *vcpu);
+void vmx_inject_nmi(struct vcpu *vcpu);
+void vmx_inject_exception(struct vcpu *vcpu);
+void vmx_request_irq_window(struct vcpu *vcpu);
+void vmx_request_nmi_window(struct vcpu *vcpu);
+bool vmx_get_nmi_mask(struct vcpu *vcpu);
+void vmx_set_nmi_mask(struct vcpu *vcpu, bool masked);
+u32 vmx_get_shadow(struct vcpu *vcpu);
+void vmx_set_shadow(struct vcpu *vcpu, u32 mask);
+
+/* ---- regs.c ------------------------------------------------------------- */
+void vmx_cache_reg(struct vcpu *vcpu, int reg);
+void vmx_get_segment(struct vcpu *vcpu, struct minikvm_segment *var, int seg);
+void vmx_set_segment(struct vcpu *vcpu, const struct minikvm_segment *var, int seg);
+u64 vmx_get_segment_base(struct vcpu *vcpu, int seg);
+int vmx_get_cpl(struct vcpu *vcpu);
+void vmx_get_idt(struct vcpu *vcpu, struct minikvm_dtable *dt);
+void vmx_set_idt(struct vcpu *vcpu, const struct minikvm_dtable *dt);
+void vmx_get_gdt(struct vcpu *vcpu, struct minikvm_dtable *dt);
+void vmx_set_gdt(struct vcpu *vcpu, const struct minikvm_dtable *dt);
+void vmx_set_cr0(struct vcpu *vcpu, unsigned long cr0);
+void vmx_set_cr3(struct vcpu *vcpu, unsigned long cr3);
+void vmx_set_cr4(struct vcpu *vcpu, unsigned long cr4);
+bool vmx_cr4_valid(struct vcpu *vcpu, unsigned long cr4);
+void vmx_set_efer(struct vcpu *vcpu, u64 efer);
+void vmx_set_dr7(struct vcpu *vcpu, unsigned long dr7);
+void vmx_set_pdptrs(struct vcpu *vcpu);
+void vmx_regs_reset(struct vcpu_vmx *vmx);
+void vmx_cr4_update_owned(struct vcpu *vcpu);
+
+/* ---- msr.c -------------------------------------------------------------- */
+int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *data);
+int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 data, bool host);
+void vmx_set_tsc_offset(struct vcpu *vcpu, u64 offset);
+void vmx_msr_bitmap_init(struct vcpu_vmx *vmx);
+void vmx_msr_bitmap_cpuid_changed(struct vcpu_vmx *vmx);
+void vmx_msr_reset(struct vcpu_vmx *vmx, bool init);
+
+/* ---- uret.c ------------------------------------------------------------- */
+void uret_cpu_enable(void);
+void uret_cpu_disable(void);
+void uret_load(struct vcpu_vmx *vmx);
+void uret_set(struct vcpu_vmx *vmx, enum uret_slot slot, u64 value);
+
+/* ---- ept.c -------------------------------------------------------------- */
+void vmx_ept_setup(void);
+extern struct mmu_format vmx_ept_format;
+void vmx_ept_load(struct vcpu_vmx *vmx);
+u16 vpid_alloc(void);
+void vpid_free(u16 vpid);
+void vmx_flush_tlb(struct vcpu *vcpu);
+void vmx_flush_tlb_guest(struct vcpu *vcpu);
+
+/* ---- mitigate.c --------------------------------------------------------- */
+int vmx_l1d_setup(void);
+void vmx_l1d_unsetup(void);
+void vmx_l1d_flush(struct vcpu_vmx *vmx);
+DECLARE_STATIC_KEY_FALSE(vmx_l1d_should_flush);
+
+/* ---- dump.c ------------------------------------------------------------- */
+void vmx_dump(struct vcpu *vcpu);
+
+extern unsigned int guest_slice;
+
+#endif
