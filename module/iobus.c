@@ -137,7 +137,7 @@ int iobus_attach(struct vm *vm, enum io_bus_nr nr, gpa_t base, u64 len, struct i
 	if (range.end <= base)
 		return -EINVAL;
 	for (i = 0; old && i < old->nr; i++)
-		count += old->ranges[i].dev != NULL;
+		count += !!old->ranges[i].dev;
 	if (count >= IOBUS_MAX_RANGES)
 		return -ENOSPC;
 

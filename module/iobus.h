@@ -19,7 +19,8 @@ struct io_device;
  */
 struct io_device_ops {
 	int (*read)(struct vcpu *vcpu, struct io_device *dev, gpa_t addr, int len, void *data);
-	int (*write)(struct vcpu *vcpu, struct io_device *dev, gpa_t addr, int len, const void *data);
+	int (*write)(struct vcpu *vcpu, struct io_device *dev, gpa_t addr, int len,
+		     const void *data);
 	void (*free)(struct io_device *dev);
 };
 

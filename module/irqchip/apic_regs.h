@@ -13,7 +13,7 @@
 #define MINIKVM_APIC_REGS_H
 
 #include <linux/bits.h>
-#include <linux/bitops.h>
+#include <linux/compiler.h>
 #include <linux/types.h>
 
 /* IA32_APIC_BASE. */

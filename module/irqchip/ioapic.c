@@ -54,7 +54,7 @@
 struct ioapic {
 	struct io_device dev;
 	struct vm *vm;
-	spinlock_t lock;
+	spinlock_t lock;		/* see above */
 	struct minikvm_ioapic_state s;
 	u32 sent;
 	unsigned long lines[MINIKVM_IOAPIC_NUM_PINS];

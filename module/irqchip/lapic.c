@@ -87,9 +87,9 @@ void lapic_accept(struct vcpu *vcpu, u8 vector)
 	 * bit set meanwhile by someone else, who raises it too, is not lost.
 	 */
 	WRITE_ONCE(apic->irr_pending, false);
-	smp_mb();
+	smp_mb__before_atomic();	/* flag, then bit, */
 	clear_bit(vector & 31, apic_vector_word(apic->regs, LAPIC_IRR, vector));
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();		/* then the look */
 	if (apic_vector_highest(apic->regs, LAPIC_IRR) >= 0)
 		WRITE_ONCE(apic->irr_pending, true);
 

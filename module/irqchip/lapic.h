@@ -25,6 +25,7 @@ struct lapic_msg {
 	bool level;		/* ICR level bit: assert */
 	bool trig_level;
 };
+
 /* Number of local APICs that took it; <0 none matched. @src NULL: from a chip. */
 int lapic_deliver(struct vm *vm, struct vcpu *src, const struct lapic_msg *msg);
 void lapic_map_update(struct vm *vm);		/* ids changed: rebuild the fast map */

@@ -30,7 +30,7 @@
  */
 struct pic {
 	struct vm *vm;
-	spinlock_t lock;
+	spinlock_t lock;		/* see above */
 	struct pic_pair pair;
 	unsigned long lines[16];
 	struct io_device master, slave, elcr;
@@ -50,28 +50,57 @@ static void pic_wake(struct vm *vm)
 	}
 }
 
-/* Drop the lock, then do what must not be done under it. */
-static void pic_unlock(struct pic *pic, unsigned long flags, bool was_high, u8 imr[2])
+/**
+ * struct pic_news - what an access changed that others want to know
+ * @imr: the mask registers before it
+ * @was_high: INT before it
+ * @acked: lines whose service it ended
+ * @unmasked: lines it unmasked
+ * @wake: INT went high
+ */
+struct pic_news {
+	u8 imr[2];
+	bool was_high;
+	u8 acked[2];
+	u8 unmasked[2];
+	bool wake;
+};
+
+/* Before an access, @lock held. */
+static void pic_watch(struct pic *pic, struct pic_news *news)
 {
-	struct pic_pair *pair = &pic->pair;
-	u8 acked[2] = { pair->acked[0], pair->acked[1] };
-	u8 unmasked[2] = { };
-	bool wake = pair->output && !was_high;
+	lockdep_assert_held(&pic->lock);
+	news->imr[0] = pic->pair.chip[0].imr;
+	news->imr[1] = pic->pair.chip[1].imr;
+	news->was_high = pic->pair.output;
+}
+
+/* After it, @lock still held. */
+static void pic_collect(struct pic *pic, struct pic_news *news)
+{
+	int i;
+
+	lockdep_assert_held(&pic->lock);
+	for (i = 0; i < 2; i++) {
+		news->acked[i] = pic->pair.acked[i];
+		news->unmasked[i] = news->imr[i] & ~pic->pair.chip[i].imr;
+		pic->pair.acked[i] = 0;
+	}
+	news->wake = pic->pair.output && !news->was_high;
+}
+
+/* And without it: those who are told come back with accesses of their own. */
+static void pic_tell(struct pic *pic, const struct pic_news *news)
+{
 	int chip, line;
 
-	for (chip = 0; imr && chip < 2; chip++)
-		unmasked[chip] = imr[chip] & ~pair->chip[chip].imr;
-	pair->acked[0] = 0;
-	pair->acked[1] = 0;
-	spin_unlock_irqrestore(&pic->lock, flags);
-
-	if (wake)
+	if (news->wake)
 		pic_wake(pic->vm);
 	for (chip = 0; chip < 2; chip++) {
-		for (line = 0; (acked[chip] | unmasked[chip]) >> line; line++) {
-			if (acked[chip] & BIT(line))
+		for (line = 0; (news->acked[chip] | news->unmasked[chip]) >> line; line++) {
+			if (news->acked[chip] & BIT(line))
 				irq_acked(pic->vm, chip, line);
-			if (unmasked[chip] & BIT(line))
+			if (news->unmasked[chip] & BIT(line))
 				irq_unmasked(pic->vm, chip, line);
 		}
 	}
@@ -90,18 +119,20 @@ static void pic_unlock(struct pic *pic, unsigned long flags, bool was_high, u8 i
 int pic_set_irq(struct vm *vm, int pin, int source, int level)
 {
 	struct pic *pic = vm->pic;
+	struct pic_news news;
 	unsigned long flags;
-	bool was_high;
 	int noted;
 
 	spin_lock_irqsave(&pic->lock, flags);
-	was_high = pic->pair.output;
+	pic_watch(pic, &news);
 	if (level)
 		__set_bit(source, &pic->lines[pin]);
 	else
 		__clear_bit(source, &pic->lines[pin]);
 	noted = pic_pair_set_line(&pic->pair, pin, pic->lines[pin] != 0);
-	pic_unlock(pic, flags, was_high, NULL);
+	pic_collect(pic, &news);
+	spin_unlock_irqrestore(&pic->lock, flags);
+	pic_tell(pic, &news);
 	return noted;
 }
 
@@ -126,13 +157,18 @@ bool pic_intr(struct vm *vm)
 int pic_read_irq(struct vm *vm)
 {
 	struct pic *pic = vm->pic;
+	struct pic_news news;
 	unsigned long flags;
 	int vector;
 
 	spin_lock_irqsave(&pic->lock, flags);
-	vector = pic_pair_inta(&pic->pair);
+	pic_watch(pic, &news);
 	/* INT drops with the INTA, so another request is a rising edge. */
-	pic_unlock(pic, flags, false, NULL);
+	news.was_high = false;
+	vector = pic_pair_inta(&pic->pair);
+	pic_collect(pic, &news);
+	spin_unlock_irqrestore(&pic->lock, flags);
+	pic_tell(pic, &news);
 	return vector;
 }
 
@@ -140,34 +176,35 @@ int pic_read_irq(struct vm *vm)
 
 static void pic_port_write(struct pic *pic, gpa_t addr, u8 val)
 {
+	struct pic_news news;
 	unsigned long flags;
-	bool was_high;
-	u8 imr[2];
 
 	spin_lock_irqsave(&pic->lock, flags);
-	imr[0] = pic->pair.chip[0].imr;
-	imr[1] = pic->pair.chip[1].imr;
-	was_high = pic->pair.output;
+	pic_watch(pic, &news);
 	if (addr >= PIC_ELCR_PORT)
 		pic_pair_write_elcr(&pic->pair, addr & 1, val);
 	else
 		pic_pair_write(&pic->pair, addr >> 7, addr & 1, val);
-	pic_unlock(pic, flags, was_high, imr);
+	pic_collect(pic, &news);
+	spin_unlock_irqrestore(&pic->lock, flags);
+	pic_tell(pic, &news);
 }
 
 static u8 pic_port_read(struct pic *pic, gpa_t addr)
 {
+	struct pic_news news;
 	unsigned long flags;
-	bool was_high;
 	u8 val;
 
 	spin_lock_irqsave(&pic->lock, flags);
-	was_high = pic->pair.output;
+	pic_watch(pic, &news);
 	if (addr >= PIC_ELCR_PORT)
 		val = pic->pair.chip[addr & 1].elcr;
 	else
 		val = pic_pair_read(&pic->pair, addr >> 7, addr & 1);
-	pic_unlock(pic, flags, was_high, NULL);
+	pic_collect(pic, &news);
+	spin_unlock_irqrestore(&pic->lock, flags);
+	pic_tell(pic, &news);
 	return val;
 }
 
@@ -296,12 +333,12 @@ void pic_set(struct vm *vm, int chip, const struct minikvm_pic_state *s)
 {
 	struct pic *pic = vm->pic;
 	struct minikvm_pic_state *to = &pic->pair.chip[chip];
+	struct pic_news news;
 	unsigned long flags;
-	bool was_high;
 	u8 elcr_mask;
 
 	spin_lock_irqsave(&pic->lock, flags);
-	was_high = pic->pair.output;
+	pic_watch(pic, &news);
 	elcr_mask = to->elcr_mask;
 	*to = *s;
 	to->elcr_mask = elcr_mask;
@@ -309,5 +346,7 @@ void pic_set(struct vm *vm, int chip, const struct minikvm_pic_state *s)
 	to->priority_add &= 7;
 	to->irq_base &= 0xf8;
 	pic_pair_update(&pic->pair);
-	pic_unlock(pic, flags, was_high, NULL);
+	pic_collect(pic, &news);
+	spin_unlock_irqrestore(&pic->lock, flags);
+	pic_tell(pic, &news);
 }

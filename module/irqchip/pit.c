@@ -6,7 +6,7 @@
  *
  * A guest that counts ticks must get them all. A tick that comes while the one
  * before is not acknowledged yet is owed, and delivered at the next
- * acknowledgement: no tick is lost to a vCPU that was not running, and none is
+ * acknowledgment: no tick is lost to a vCPU that was not running, and none is
  * merged with another in the interrupt controllers. Owed ticks are dropped
  * when the guest masks the line or programs the counter anew.
  *
@@ -68,7 +68,7 @@
  * @periodic: ticks go on
  * @tick: number of the next tick, the first is 1
  * @owed: ticks that happened and were not acknowledged
- * @ready: nothing delivered waits for its acknowledgement
+ * @ready: nothing delivered waits for its acknowledgment
  * @blocked: the last delivery found the line masked everywhere
  */
 struct pit {
@@ -76,7 +76,7 @@ struct pit {
 	struct io_device ports, speaker;
 	bool has_speaker;
 
-	struct mutex lock;
+	struct mutex lock;		/* see above */
 	struct minikvm_pit_channel_state channels[3];
 	u32 flags;
 
@@ -183,7 +183,7 @@ void pit_unmasked(struct vm *vm)
 
 	if (!pit)
 		return;
-	/* An acknowledgement that did not come by now never will. */
+	/* An acknowledgment that did not come by now never will. */
 	if (!READ_ONCE(pit->blocked)) {
 		pit_forget_owed(pit);
 		return;
@@ -191,7 +191,7 @@ void pit_unmasked(struct vm *vm)
 	/* Masked for less than a period: what was held back comes now. */
 	WRITE_ONCE(pit->blocked, false);
 	atomic_set(&pit->ready, 1);
-	smp_mb();
+	smp_mb();	/* as in pit_acked() */
 	if (atomic_read(&pit->owed) > 0)
 		pit_pulse(pit);
 }
@@ -513,7 +513,7 @@ int pit_create(struct vm *vm, u32 flags)
 		kfree(pit);
 		return err;
 	}
-	/* From here on acknowledgements of GSI 0 are wanted. */
+	/* From here on acknowledgments of GSI 0 are wanted. */
 	smp_store_release(&vm->pit, pit);
 	ioapic_rescan(vm);
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The GSI routing table: which chip pins or which message a GSI stands for, and
- * back from a pin to its GSI for whoever waits for an acknowledgement.
+ * back from a pin to its GSI for whoever waits for an acknowledgment.
  *
  * The table is replaced as a whole and read under SRCU, from any context.
  */

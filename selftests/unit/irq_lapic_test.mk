@@ -1,0 +1,1 @@
+irq_lapic_test_CFLAGS = -Iunit/shim -I../module/irqchip

@@ -1,0 +1,1 @@
+irq_pit_test_CFLAGS = -Iunit/shim -I../module/irqchip
