@@ -268,6 +268,7 @@ static int __init minikvm_init(void)
 {
 	int err;
 
+	cpuid_host_init();
 	err = vendor->setup();
 	if (err)
 		return err;

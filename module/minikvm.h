@@ -219,6 +219,7 @@ struct vcpu {
 	bool db_loaded;			/* hardware DRs hold the guest's */
 	u64 xcr0, xss;
 	u64 host_xcr0;
+	u32 pkru, host_pkru;
 	struct fpu_guest guest_fpu;
 	bool guest_fpu_loaded;
 
@@ -232,6 +233,7 @@ struct vcpu {
 
 	/* CPUID. */
 	struct minikvm_cpuid_entry2 *cpuid_entries;
+	struct cpuid_index *cpuid_index;
 	int cpuid_nent;
 	u8 maxphyaddr;
 	u64 reserved_gpa_bits;
@@ -260,6 +262,7 @@ struct vcpu {
 		u64 system_time_msr;
 		gpa_t time_gpa;		/* MK_INVALID_GPA: off */
 		u32 version;
+		bool stopped;		/* tell the guest that it was paused */
 	} pvclock;
 
 	/* Emulation in progress, across an exit to userspace. */
@@ -336,6 +339,8 @@ struct vm {
 	raw_spinlock_t tsc_lock;
 	u64 tsc_last_write, tsc_last_nsec, tsc_cur_offset;
 	s64 clock_offset;		/* kvmclock = boot time + this, ns */
+	u64 clock_ref_tsc, clock_ref_ns;	/* one instant, for all vCPUs */
+	bool clock_ref_valid;
 	u64 wall_clock_msr;
 };
 

@@ -7,6 +7,7 @@
 #define MINIKVM_X86_H
 
 #include "../minikvm.h"
+#include "fault.h"
 
 /* ---- event.c: exceptions, interrupts, NMIs on their way in (owner: lead) -- */
 void inject_exception(struct vcpu *vcpu, u8 vector);
@@ -30,6 +31,11 @@ struct minikvm_cpuid_entry2 *cpuid_find(struct vcpu *vcpu, u32 function, u32 ind
 bool guest_has(struct vcpu *vcpu, unsigned int x86_feature);	/* X86_FEATURE_* in guest CPUID */
 void cpuid_update_runtime(struct vcpu *vcpu);	/* OSXSAVE, APIC, MWAIT, XSAVE size bits */
 u64 cpuid_supported_xcr0(void);
+void cpuid_defaults(struct vcpu *vcpu);		/* before any SET_CPUID2 */
+/* cpuid_host.c: what any guest may be offered. Load time, in this order. */
+void cpuid_host_init(void);			/* before vendor->setup() */
+void cpuid_cap_clear(unsigned int x86_feature);	/* the vendor cannot carry it */
+bool cpuid_cap_has(unsigned int x86_feature);
 
 /* ---- msr.c -------------------------------------------------------------------- */
 /* 0, -EINVAL (guest: #GP). @host: from userspace, looser rules. */
@@ -42,7 +48,10 @@ int msr_get_feature_index_list(struct minikvm_msr_list __user *arg);
 long msr_get_list(struct vcpu *vcpu, struct minikvm_msrs __user *arg);	/* GET_MSRS; vcpu NULL: feature MSRs */
 long msr_set_list(struct vcpu *vcpu, struct minikvm_msrs __user *arg);	/* SET_MSRS */
 void msr_reset(struct vcpu *vcpu, bool init);
+u64 msr_arch_capabilities(void);
+/* ---- tsc.c -------------------------------------------------------------------- */
 u64 guest_tsc_read(struct vcpu *vcpu);		/* guest's TSC now */
+void guest_tsc_shift(struct vcpu *vcpu, s64 delta);
 void guest_tsc_write(struct vcpu *vcpu, u64 value, bool host);
 
 /* ---- regs.c ------------------------------------------------------------------- */
@@ -50,6 +59,11 @@ void regs_get(struct vcpu *vcpu, struct minikvm_regs *regs);
 int regs_set(struct vcpu *vcpu, const struct minikvm_regs *regs);
 void sregs_get(struct vcpu *vcpu, struct minikvm_sregs *sregs);
 int sregs_set(struct vcpu *vcpu, const struct minikvm_sregs *sregs);	/* -EINVAL changes nothing */
+bool apic_base_valid(struct vcpu *vcpu, u64 base);	/* reserved bits and mode */
+bool cr0_valid(unsigned long cr0);
+bool cr4_valid(struct vcpu *vcpu, unsigned long cr4);
+bool efer_valid(u64 efer);
+unsigned long cr4_reserved_bits(struct vcpu *vcpu);
 /* Guest writes: 0 or -EINVAL (#GP). */
 int cr0_set(struct vcpu *vcpu, unsigned long val);
 int cr3_set(struct vcpu *vcpu, unsigned long val);
@@ -78,13 +92,16 @@ void fpu_enter(struct vcpu *vcpu);
 void fpu_exit(struct vcpu *vcpu);
 int fpu_get(struct vcpu *vcpu, struct minikvm_fpu *fpu);
 int fpu_set(struct vcpu *vcpu, const struct minikvm_fpu *fpu);
+void fpu_xmm_read(struct vcpu *vcpu, int reg, void *buf);	/* in RUN; 16 bytes */
+void fpu_xmm_write(struct vcpu *vcpu, int reg, const void *buf);
+void fpu_get_xsave(struct vcpu *vcpu, void *buf, u32 size);
+int fpu_set_xsave(struct vcpu *vcpu, const void *buf);
 
 /* ---- gva.c: the guest's own page tables ----------------------------------------- */
 #define GVA_WRITE	BIT(0)
 #define GVA_FETCH	BIT(1)
 #define GVA_USER	BIT(2)
 #define GVA_SYSTEM	BIT(3)	/* implicit supervisor access (descriptor tables) */
-struct gva_fault { u8 vector; u32 error_code; u64 address; bool has_error_code; };
 /* 0 and *gpa; -EFAULT with *fault filled in; never a host error. Sets guest A/D bits. */
 int gva_to_gpa(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa, struct gva_fault *fault);
 void gva_inject(struct vcpu *vcpu, const struct gva_fault *fault);
@@ -104,4 +121,6 @@ int pvclock_get_msr(struct vcpu *vcpu, u32 msr, u64 *data);
 void pvclock_update(struct vcpu *vcpu);		/* REQ_CLOCK_UPDATE */
 u64 pvclock_vm_now(struct vm *vm);		/* GET_CLOCK, ns */
 void pvclock_vm_set(struct vm *vm, u64 ns);
+void pvclock_moved(struct vcpu *vcpu);		/* loaded on another CPU */
+int pvclock_stopped(struct vcpu *vcpu);		/* KVMCLOCK_CTRL: -EINVAL */
 #endif

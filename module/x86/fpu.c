@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's x87, SSE and extended state. It lives in an fpstate of the
+ * kernel's FPU code, swapped in for the whole of RUN; what surrounds each
+ * entry is only XCR0 and PKRU, and only where guest and host differ.
+ */
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <asm/cpufeature.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/sched.h>
+#include <asm/fpu/xcr.h>
+#include <asm/fpu/xstate.h>
+#include <asm/pkru.h>
+
+#include "x86.h"
+
+/**
+ * fpu_create - allocate the guest's FPU state
+ * @vcpu: a new vCPU
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int fpu_create(struct vcpu *vcpu)
+{
+	if (!fpu_alloc_guest_fpstate(&vcpu->guest_fpu))
+		return -ENOMEM;
+	if (boot_cpu_has(X86_FEATURE_XSAVE))
+		vcpu->host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+	vcpu->xcr0 = XFEATURE_MASK_FP;
+	return 0;
+}
+
+/**
+ * fpu_free - undo fpu_create()
+ * @vcpu: not in RUN
+ */
+void fpu_free(struct vcpu *vcpu)
+{
+	fpu_free_guest_fpstate(&vcpu->guest_fpu);
+}
+
+/**
+ * fpu_load_guest - RUN begins: the registers become the guest's
+ * @vcpu: the vCPU, its own thread
+ */
+void fpu_load_guest(struct vcpu *vcpu)
+{
+	fpu_swap_kvm_fpstate(&vcpu->guest_fpu, true);
+	vcpu->guest_fpu_loaded = true;
+}
+
+/**
+ * fpu_put_guest - RUN ends: the registers become the task's again
+ * @vcpu: the vCPU, its own thread
+ */
+void fpu_put_guest(struct vcpu *vcpu)
+{
+	fpu_swap_kvm_fpstate(&vcpu->guest_fpu, false);
+	vcpu->guest_fpu_loaded = false;
+}
+
+static void reset_legacy_area(struct fxregs_state *fx)
+{
+	memset(fx, 0, sizeof(*fx));
+	fx->cwd = 0x40;
+	fx->mxcsr = 0x1f80;
+}
+
+/**
+ * fpu_reset - state after power-on or INIT
+ * @vcpu: the vCPU
+ * @init: INIT keeps everything but XCR0
+ *
+ * Source: Intel SDM vol. 3A (December 2023), "Processor State After Reset".
+ */
+void fpu_reset(struct vcpu *vcpu, bool init)
+{
+	struct fpstate *fps = vcpu->guest_fpu.fpstate;
+	bool loaded = vcpu->guest_fpu_loaded;
+
+	vcpu->xcr0 = XFEATURE_MASK_FP;
+	if (init)
+		return;
+
+	if (loaded)
+		fpu_put_guest(vcpu);
+	reset_legacy_area(&fps->regs.fxsave);
+	/* Components that the header does not name are in their initial state. */
+	if (boot_cpu_has(X86_FEATURE_XSAVE))
+		fps->regs.xsave.header.xfeatures = XFEATURE_MASK_FPSSE;
+	vcpu->pkru = 0;
+	if (loaded)
+		fpu_load_guest(vcpu);
+}
+
+/* ---- around an entry ---------------------------------------------------------- */
+
+static bool guest_uses_pkru(struct vcpu *vcpu)
+{
+	return cpu_feature_enabled(X86_FEATURE_OSPKE) &&
+	       ((vcpu->cr4 & X86_CR4_PKE) || (vcpu->xcr0 & XFEATURE_MASK_PKRU));
+}
+
+/**
+ * fpu_enter - XCR0 and PKRU become the guest's
+ * @vcpu: the vCPU, guest FPU loaded, interrupts off
+ *
+ * CR4.OSXSAVE and CR4.PKE are never guest-owned: CPUID shows them.
+ */
+void fpu_enter(struct vcpu *vcpu)
+{
+	if (vcpu->xcr0 != vcpu->host_xcr0 && (vcpu->cr4 & X86_CR4_OSXSAVE))
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+	if (guest_uses_pkru(vcpu)) {
+		vcpu->host_pkru = read_pkru();
+		write_pkru(vcpu->pkru);
+	}
+}
+
+/**
+ * fpu_exit - and the host's again
+ * @vcpu: as for fpu_enter()
+ */
+void fpu_exit(struct vcpu *vcpu)
+{
+	if (guest_uses_pkru(vcpu)) {
+		vcpu->pkru = read_pkru();
+		write_pkru(vcpu->host_pkru);
+	}
+	if (vcpu->xcr0 != vcpu->host_xcr0 && (vcpu->cr4 & X86_CR4_OSXSAVE))
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->host_xcr0);
+}
+
+/* ---- single vector registers ------------------------------------------------------ */
+
+#define XMM_LOAD(n)	case n: asm volatile("movdqu %0, %%xmm" #n : : "m" (*v)); break
+#define XMM_STORE(n)	case n: asm volatile("movdqu %%xmm" #n ", %0" : "=m" (*v)); break
+#define XMM_EACH(m)	m(0); m(1); m(2); m(3); m(4); m(5); m(6); m(7); \
+			m(8); m(9); m(10); m(11); m(12); m(13); m(14); m(15)
+
+struct xmm_value {
+	u8 bytes[16];
+};
+
+/* The guest's registers are in the CPU, unless something has borrowed it. */
+static void guest_regs_lock(void)
+{
+	fpregs_lock();
+	fpregs_assert_state_consistent();
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+}
+
+/**
+ * fpu_xmm_read - read one XMM register of the guest
+ * @vcpu: the vCPU, in RUN
+ * @reg: 0..15
+ * @buf: out: 16 bytes
+ */
+void fpu_xmm_read(struct vcpu *vcpu, int reg, void *buf)
+{
+	struct xmm_value *v = buf;
+
+	guest_regs_lock();
+	switch (reg) {
+	XMM_EACH(XMM_STORE);
+	}
+	fpregs_unlock();
+}
+
+/**
+ * fpu_xmm_write - write one XMM register of the guest
+ * @vcpu: the vCPU, in RUN
+ * @reg: 0..15; what is above bit 127 keeps its value
+ * @buf: in: 16 bytes
+ */
+void fpu_xmm_write(struct vcpu *vcpu, int reg, const void *buf)
+{
+	const struct xmm_value *v = buf;
+
+	guest_regs_lock();
+	switch (reg) {
+	XMM_EACH(XMM_LOAD);
+	}
+	fpregs_unlock();
+}
+
+/* ---- userspace -------------------------------------------------------------------- */
+
+/**
+ * fpu_get_xsave - GET_XSAVE
+ * @vcpu: the vCPU, not in RUN
+ * @buf: out: standard-format XSAVE area, of kvmalloc'ed kernel memory
+ * @size: bytes of @buf
+ */
+void fpu_get_xsave(struct vcpu *vcpu, void *buf, u32 size)
+{
+	fpu_copy_guest_fpstate_to_uabi(&vcpu->guest_fpu, buf, size,
+				       vcpu->supported_xcr0 | XFEATURE_MASK_FPSSE,
+				       vcpu->pkru);
+}
+
+/**
+ * fpu_set_xsave - SET_XSAVE
+ * @vcpu: the vCPU, not in RUN
+ * @buf: in: standard-format XSAVE area
+ *
+ * Return: 0 or -EINVAL (components the guest lacks, reserved MXCSR bits).
+ */
+int fpu_set_xsave(struct vcpu *vcpu, const void *buf)
+{
+	return fpu_copy_uabi_to_guest_fpstate(&vcpu->guest_fpu, buf,
+					      cpuid_supported_xcr0() | XFEATURE_MASK_FPSSE,
+					      &vcpu->pkru);
+}
+
+/*
+ * A component that the XSAVE header does not name is in its initial state
+ * whatever its memory holds, so both directions go through the conversion to
+ * the standard format.
+ */
+static struct xregs_state *uabi_area(struct vcpu *vcpu)
+{
+	return kvzalloc(max_t(u32, vcpu->guest_fpu.uabi_size, sizeof(struct minikvm_xsave)),
+			GFP_KERNEL_ACCOUNT);
+}
+
+/**
+ * fpu_get - GET_FPU
+ * @vcpu: the vCPU, not in RUN
+ * @fpu: out
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int fpu_get(struct vcpu *vcpu, struct minikvm_fpu *fpu)
+{
+	struct xregs_state *area = uabi_area(vcpu);
+	struct fxregs_state *fx;
+
+	if (!area)
+		return -ENOMEM;
+	fpu_get_xsave(vcpu, area, vcpu->guest_fpu.uabi_size);
+	fx = &area->i387;
+	memset(fpu, 0, sizeof(*fpu));
+	memcpy(fpu->fpr, fx->st_space, sizeof(fpu->fpr));
+	fpu->fcw = fx->cwd;
+	fpu->fsw = fx->swd;
+	fpu->ftwx = fx->twd;
+	fpu->last_opcode = fx->fop;
+	fpu->last_ip = fx->rip;
+	fpu->last_dp = fx->rdp;
+	memcpy(fpu->xmm, fx->xmm_space, sizeof(fpu->xmm));
+	fpu->mxcsr = fx->mxcsr;
+	kvfree(area);
+	return 0;
+}
+
+/**
+ * fpu_set - SET_FPU
+ * @vcpu: the vCPU, not in RUN
+ * @fpu: in
+ *
+ * Return: 0, -EINVAL (reserved MXCSR bits) or -ENOMEM.
+ */
+int fpu_set(struct vcpu *vcpu, const struct minikvm_fpu *fpu)
+{
+	struct xregs_state *area = uabi_area(vcpu);
+	struct fxregs_state *fx;
+	int r;
+
+	if (!area)
+		return -ENOMEM;
+	/* What the structure has no room for keeps its value. */
+	fpu_copy_guest_fpstate_to_uabi(&vcpu->guest_fpu, area, vcpu->guest_fpu.uabi_size,
+				       cpuid_supported_xcr0() | XFEATURE_MASK_FPSSE,
+				       vcpu->pkru);
+	fx = &area->i387;
+	memcpy(fx->st_space, fpu->fpr, sizeof(fpu->fpr));
+	fx->cwd = fpu->fcw;
+	fx->swd = fpu->fsw;
+	fx->twd = fpu->ftwx;
+	fx->fop = fpu->last_opcode;
+	fx->rip = fpu->last_ip;
+	fx->rdp = fpu->last_dp;
+	memcpy(fx->xmm_space, fpu->xmm, sizeof(fpu->xmm));
+	fx->mxcsr = fpu->mxcsr;
+	area->header.xfeatures |= XFEATURE_MASK_FPSSE;
+	r = fpu_set_xsave(vcpu, area);
+	kvfree(area);
+	return r;
+}

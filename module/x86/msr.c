@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Model-specific registers: which exist, who answers each, and the ones that
+ * are plain storage with a validity rule.
+ *
+ * An MSR that neither this file nor the vendor knows is refused, which the
+ * guest sees as #GP(0). Hypervisor-only rules are marked by @host: userspace
+ * may read and write what it saves and restores.
+ */
+#include <linux/nospec.h>
+#include <asm/apicdef.h>
+#include <asm/cpufeature.h>
+#include <asm/mce.h>
+#include <asm/msr.h>
+#include <asm/msr-index.h>
+
+#include "../../uapi/minikvm_para.h"
+#include "../irqchip/lapic.h"
+#include "mtrr.h"
+#include "x86.h"
+
+#define MCE_BANKS		32
+#define MC_BANK_FIRST		MSR_IA32_MC0_CTL
+#define MC_BANK_LAST		(MSR_IA32_MC0_CTL + 4 * MCE_BANKS - 1)
+
+/* Bits of IA32_ARCH_CAPABILITIES that say something about this guest. */
+#define ARCH_CAPS_SUPPORTED						\
+	(BIT_ULL(0) | BIT_ULL(1) | BIT_ULL(2) |	/* RDCL_NO IBRS_ALL RSBA */	\
+	 BIT_ULL(4) | BIT_ULL(5) | BIT_ULL(6) |	/* SSB MDS PSCHANGE _NO */	\
+	 BIT_ULL(8) |				/* TAA_NO */			\
+	 BIT_ULL(13) | BIT_ULL(14) | BIT_ULL(15) |	/* SBDR FBSDP PSDP _NO */ \
+	 BIT_ULL(17) | BIT_ULL(19) | BIT_ULL(20) |	/* FB_CLEAR RRSBA BHI_NO */ \
+	 BIT_ULL(24) | BIT_ULL(26) | BIT_ULL(27) |	/* PBRSB GDS RFDS _NO */ \
+	 BIT_ULL(28) | BIT_ULL(62))		/* RFDS_CLEAR ITS_NO */
+
+/**
+ * msr_arch_capabilities - IA32_ARCH_CAPABILITIES as a guest may see it
+ *
+ * What the host's register says, and what its kernel knows to be absent.
+ */
+u64 msr_arch_capabilities(void)
+{
+	u64 data = 0;
+
+	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES)) {
+		rdmsrl(MSR_IA32_ARCH_CAPABILITIES, data);
+		data &= ARCH_CAPS_SUPPORTED;
+	}
+	if (!boot_cpu_has_bug(X86_BUG_CPU_MELTDOWN))
+		data |= ARCH_CAP_RDCL_NO;
+	if (!boot_cpu_has_bug(X86_BUG_SPEC_STORE_BYPASS))
+		data |= ARCH_CAP_SSB_NO;
+	if (!boot_cpu_has_bug(X86_BUG_MDS))
+		data |= ARCH_CAP_MDS_NO;
+	if (!boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT))
+		data |= ARCH_CAP_PSCHANGE_MC_NO;
+	/* Without TSX there is nothing to be told about it. */
+	if (!boot_cpu_has(X86_FEATURE_RTM))
+		data &= ~(u64)ARCH_CAP_TAA_NO;
+	else if (!boot_cpu_has_bug(X86_BUG_TAA))
+		data |= ARCH_CAP_TAA_NO;
+	return data;
+}
+
+/* ---- machine check banks ---------------------------------------------------- */
+
+static int mce_get(struct vcpu *vcpu, u32 index, u64 *data, bool host)
+{
+	u32 banks = vcpu->mcg_cap & MCG_BANKCNT_MASK, n;
+
+	switch (index) {
+	case MSR_IA32_MCG_CAP:
+		*data = vcpu->mcg_cap;
+		return 0;
+	case MSR_IA32_MCG_STATUS:
+		*data = vcpu->mcg_status;
+		return 0;
+	case MSR_IA32_MCG_CTL:
+		if (!(vcpu->mcg_cap & MCG_CTL_P) && !host)
+			return -EINVAL;
+		*data = vcpu->mcg_ctl;
+		return 0;
+	}
+	n = index - MC_BANK_FIRST;
+	if (n >= 4 * banks || n >= ARRAY_SIZE(vcpu->mce_banks))
+		return -EINVAL;
+	*data = vcpu->mce_banks[array_index_nospec(n, ARRAY_SIZE(vcpu->mce_banks))];
+	return 0;
+}
+
+static int mce_set(struct vcpu *vcpu, u32 index, u64 data, bool host)
+{
+	u32 banks = vcpu->mcg_cap & MCG_BANKCNT_MASK, n;
+
+	switch (index) {
+	case MSR_IA32_MCG_STATUS:
+		vcpu->mcg_status = data;
+		return 0;
+	case MSR_IA32_MCG_CTL:
+		/* A VMM that never set up machine check still restores all ones. */
+		if (!(vcpu->mcg_cap & MCG_CTL_P) && !host)
+			return -EINVAL;
+		if (data && data != ~0ull)
+			return -EINVAL;
+		vcpu->mcg_ctl = data;
+		return 0;
+	}
+	n = index - MC_BANK_FIRST;
+	if (n >= 4 * banks || n >= ARRAY_SIZE(vcpu->mce_banks))
+		return -EINVAL;
+	/* CTL: all or nothing, but for the bits that known guests leave out. */
+	if ((n & 3) == 0 && data && (data | BIT_ULL(10) | BIT_ULL(0)) != ~0ull)
+		return -EINVAL;
+	/* STATUS: software can only clear it. */
+	if ((n & 3) == 1 && data && !host)
+		return -EINVAL;
+	vcpu->mce_banks[array_index_nospec(n, ARRAY_SIZE(vcpu->mce_banks))] = data;
+	return 0;
+}
+
+/* ---- registers with a rule of their own ---------------------------------------- */
+
+static int apic_base_set(struct vcpu *vcpu, u64 data, bool host)
+{
+	if (vcpu->lapic)
+		return lapic_set_base(vcpu, data, host);
+	/* Local APIC in userspace: it interprets the value. */
+	if (!apic_base_valid(vcpu, data))
+		return -EINVAL;
+	vcpu->apic_base = data;
+	cpuid_update_runtime(vcpu);
+	return 0;
+}
+
+static int misc_enable_set(struct vcpu *vcpu, u64 data, bool host)
+{
+	const u64 read_only = MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL |
+			      MSR_IA32_MISC_ENABLE_BTS_UNAVAIL;
+
+	if (!host) {
+		if ((data ^ vcpu->misc_enable) & read_only)
+			return -EINVAL;
+		/* No performance monitoring, and writing the bit is ignored. */
+		data &= ~(u64)MSR_IA32_MISC_ENABLE_EMON;
+		data |= vcpu->misc_enable & MSR_IA32_MISC_ENABLE_EMON;
+	}
+	vcpu->misc_enable = data;
+	return 0;
+}
+
+static int tsc_adjust_set(struct vcpu *vcpu, u64 data, bool host)
+{
+	if (!guest_has(vcpu, X86_FEATURE_TSC_ADJUST))
+		return host ? 0 : -EINVAL;
+	/* The guest moves its TSC with it; userspace restores the TSC itself. */
+	if (!host)
+		guest_tsc_shift(vcpu, data - vcpu->tsc_adjust);
+	vcpu->tsc_adjust = data;
+	return 0;
+}
+
+/*
+ * Registers of real CPUs that kernels and firmware read without asking CPUID.
+ * They hold nothing here; -ENOENT: not one of them.
+ */
+static int legacy_get(u32 index, u64 *data)
+{
+	switch (index) {
+	case MSR_IA32_PLATFORM_ID:
+	case MSR_IA32_EBL_CR_POWERON:
+	case MSR_IA32_DEBUGCTLMSR:
+	case MSR_IA32_LASTBRANCHFROMIP:
+	case MSR_IA32_LASTBRANCHTOIP:
+	case MSR_IA32_LASTINTFROMIP:
+	case MSR_IA32_LASTINTTOIP:
+	case MSR_IA32_PERF_CTL:
+	case MSR_IA32_POWER_CTL:
+	case MSR_PLATFORM_INFO:
+	case MSR_MISC_FEATURES_ENABLES:
+	case MSR_IA32_P5_MC_ADDR:
+	case MSR_IA32_P5_MC_TYPE:
+	case MSR_P6_PERFCTR0 ... MSR_P6_PERFCTR1:
+	case MSR_P6_EVNTSEL0 ... MSR_P6_EVNTSEL1:
+	case MSR_RAPL_POWER_UNIT:
+	case MSR_PKG_ENERGY_STATUS:
+	case MSR_DRAM_ENERGY_STATUS:
+	case MSR_PP0_ENERGY_STATUS:
+	case MSR_PP1_ENERGY_STATUS:
+		*data = 0;
+		return 0;
+	case MSR_FSB_FREQ:
+		*data = 3;
+		return 0;
+	case MSR_EBC_FREQUENCY_ID:	/* core clock equals bus clock */
+		*data = 1 << 24;
+		return 0;
+	case MSR_IA32_PERF_STATUS:	/* a multiplier that divides by nothing odd */
+		*data = 1000ull | 4ull << 40;
+		return 0;
+	case MSR_IA32_BBL_CR_CTL3:	/* an enabled 256 KiB L2 cache */
+		*data = 0xbe702111;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* Writes to the same kind of register: ignored, or refused if they ask for something. */
+static int legacy_set(u32 index, u64 data)
+{
+	switch (index) {
+	case MSR_IA32_UCODE_WRITE:
+	case MSR_IA32_BBL_CR_CTL3:
+	case MSR_IA32_POWER_CTL:
+	case MSR_P6_PERFCTR0 ... MSR_P6_PERFCTR1:
+	case MSR_P6_EVNTSEL0 ... MSR_P6_EVNTSEL1:
+		return 0;
+	case MSR_IA32_DEBUGCTLMSR:	/* no last-branch recording to turn on */
+		return data & ~(u64)(DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF) ? -EINVAL : 0;
+	case MSR_PLATFORM_INFO:
+	case MSR_MISC_FEATURES_ENABLES:
+		return data ? -EINVAL : 0;
+	}
+	return -ENOENT;
+}
+
+/* ---- reading and writing ----------------------------------------------------- */
+
+/* What is left when no case above matched. */
+static int other_get(struct vcpu *vcpu, u32 index, u64 *data)
+{
+	int r = vendor->get_msr(vcpu, index, data);
+
+	if (r == -ENOENT)
+		r = mtrr_get(vcpu, index, data);
+	if (r == -ENOENT)
+		r = legacy_get(index, data);
+	return r == -ENOENT ? -EINVAL : r;
+}
+
+static int other_set(struct vcpu *vcpu, u32 index, u64 data, bool host)
+{
+	int r = vendor->set_msr(vcpu, index, data, host);
+
+	if (r == -ENOENT)
+		r = mtrr_set(vcpu, index, data);
+	if (r == -ENOENT)
+		r = legacy_set(index, data);
+	return r == -ENOENT ? -EINVAL : r;
+}
+
+/**
+ * msr_get - read an MSR of this vCPU
+ * @vcpu: the vCPU, loaded
+ * @index: ECX of RDMSR
+ * @data: out: the value, only on success
+ * @host: asked by userspace
+ *
+ * Return: 0 or -EINVAL (no such MSR; the guest gets #GP(0)).
+ */
+int msr_get(struct vcpu *vcpu, u32 index, u64 *data, bool host)
+{
+	switch (index) {
+	case MSR_IA32_TSC:
+		*data = guest_tsc_read(vcpu);
+		return 0;
+	case MSR_IA32_TSC_ADJUST:
+		*data = vcpu->tsc_adjust;
+		return 0;
+	case MSR_IA32_TSC_DEADLINE:
+		*data = vcpu->lapic ? lapic_get_tsc_deadline(vcpu) : 0;
+		return 0;
+	case MSR_EFER:
+		*data = vcpu->efer;
+		return 0;
+	case MSR_IA32_APICBASE:
+		*data = vcpu->apic_base;
+		return 0;
+	case APIC_BASE_MSR ... APIC_BASE_MSR + 0xff:
+		return vcpu->lapic ? lapic_msr_read(vcpu, index, data) : -EINVAL;
+	case MSR_IA32_CR_PAT:
+		*data = vcpu->pat;
+		return 0;
+	case MSR_IA32_MISC_ENABLE:
+		*data = vcpu->misc_enable;
+		return 0;
+	case MSR_IA32_UCODE_REV:
+		*data = vcpu->microcode_version;
+		return 0;
+	case MSR_IA32_ARCH_CAPABILITIES:
+		if (!host && !guest_has(vcpu, X86_FEATURE_ARCH_CAPABILITIES))
+			return -EINVAL;
+		*data = vcpu->arch_capabilities;
+		return 0;
+	case MSR_IA32_XSS:
+		if (!host && !guest_has(vcpu, X86_FEATURE_XSAVES))
+			return -EINVAL;
+		*data = vcpu->xss;
+		return 0;
+	case MSR_IA32_MCG_CAP:
+	case MSR_IA32_MCG_STATUS:
+	case MSR_IA32_MCG_CTL:
+	case MC_BANK_FIRST ... MC_BANK_LAST:
+		return mce_get(vcpu, index, data, host);
+	case MINIKVM_MSR_WALL_CLOCK:
+	case MINIKVM_MSR_WALL_CLOCK_NEW:
+	case MINIKVM_MSR_SYSTEM_TIME:
+	case MINIKVM_MSR_SYSTEM_TIME_NEW:
+		return pvclock_get_msr(vcpu, index, data);
+	}
+	return other_get(vcpu, index, data);
+}
+
+/**
+ * msr_set - write an MSR of this vCPU
+ * @vcpu: the vCPU, loaded
+ * @index: ECX of WRMSR
+ * @data: the value
+ * @host: asked by userspace, which may write what is read-only to the guest
+ *
+ * Return: 0 or -EINVAL (no such MSR, or a value it cannot hold; the guest gets
+ * #GP(0) and nothing changed).
+ */
+int msr_set(struct vcpu *vcpu, u32 index, u64 data, bool host)
+{
+	switch (index) {
+	case MSR_IA32_TSC:
+		guest_tsc_write(vcpu, data, host);
+		return 0;
+	case MSR_IA32_TSC_ADJUST:
+		return tsc_adjust_set(vcpu, data, host);
+	case MSR_IA32_TSC_DEADLINE:
+		if (vcpu->lapic)
+			lapic_set_tsc_deadline(vcpu, data);
+		return 0;
+	case MSR_EFER:
+		return efer_set(vcpu, data, host);
+	case MSR_IA32_APICBASE:
+		return apic_base_set(vcpu, data, host);
+	case APIC_BASE_MSR ... APIC_BASE_MSR + 0xff:
+		return vcpu->lapic ? lapic_msr_write(vcpu, index, data) : -EINVAL;
+	case MSR_IA32_CR_PAT:
+		if (!pat_valid(data))
+			return -EINVAL;
+		vcpu->pat = data;
+		/* The vendor may keep a copy that the CPU loads on entry. */
+		return vendor->set_msr(vcpu, index, data, host) == -EINVAL ? -EINVAL : 0;
+	case MSR_IA32_MISC_ENABLE:
+		return misc_enable_set(vcpu, data, host);
+	case MSR_IA32_UCODE_REV:
+		if (host)
+			vcpu->microcode_version = data;
+		return 0;
+	case MSR_IA32_ARCH_CAPABILITIES:
+		if (!host)
+			return -EINVAL;
+		vcpu->arch_capabilities = data;
+		return 0;
+	case MSR_IA32_XSS:
+		/* No supervisor state component is offered. */
+		return data || (!host && !guest_has(vcpu, X86_FEATURE_XSAVES)) ? -EINVAL : 0;
+	case MSR_IA32_MCG_CAP:
+		return -EINVAL;
+	case MSR_IA32_MCG_STATUS:
+	case MSR_IA32_MCG_CTL:
+	case MC_BANK_FIRST ... MC_BANK_LAST:
+		return mce_set(vcpu, index, data, host);
+	case MINIKVM_MSR_WALL_CLOCK:
+	case MINIKVM_MSR_WALL_CLOCK_NEW:
+	case MINIKVM_MSR_SYSTEM_TIME:
+	case MINIKVM_MSR_SYSTEM_TIME_NEW:
+		return pvclock_set_msr(vcpu, index, data);
+	}
+	return other_set(vcpu, index, data, host);
+}
+
+/**
+ * msr_exec_rdmsr - the guest executed RDMSR
+ * @vcpu: the vCPU
+ *
+ * Skips the instruction, or injects #GP(0).
+ */
+enum exit_action msr_exec_rdmsr(struct vcpu *vcpu)
+{
+	u64 data;
+
+	if (msr_get(vcpu, vcpu->regs[REG_RCX], &data, false)) {
+		inject_gp(vcpu);
+		return EXIT_RESUME;
+	}
+	vcpu->regs[REG_RAX] = (u32)data;
+	vcpu->regs[REG_RDX] = data >> 32;
+	vendor->skip_insn(vcpu);
+	return EXIT_RESUME;
+}
+
+/**
+ * msr_exec_wrmsr - the guest executed WRMSR
+ * @vcpu: the vCPU
+ *
+ * Skips the instruction, or injects #GP(0).
+ */
+enum exit_action msr_exec_wrmsr(struct vcpu *vcpu)
+{
+	u64 data = (u32)vcpu->regs[REG_RAX] | (u64)vcpu->regs[REG_RDX] << 32;
+
+	if (msr_set(vcpu, vcpu->regs[REG_RCX], data, false)) {
+		inject_gp(vcpu);
+		return EXIT_RESUME;
+	}
+	vendor->skip_insn(vcpu);
+	return EXIT_RESUME;
+}
+
+/**
+ * msr_reset - values after power-on or INIT
+ * @vcpu: the vCPU
+ * @init: INIT, which leaves all MSRs of this file alone
+ *
+ * Source: Intel SDM vol. 3A (December 2023), "Processor State After Reset".
+ */
+void msr_reset(struct vcpu *vcpu, bool init)
+{
+	if (init)
+		return;
+	vcpu->pat = 0x0007040600070406ull;
+	vcpu->misc_enable = MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL |
+			    MSR_IA32_MISC_ENABLE_BTS_UNAVAIL;
+	vcpu->mcg_cap = MCE_BANKS;
+	vcpu->arch_capabilities = msr_arch_capabilities();
+	vcpu->microcode_version = 1ull << 32;
+	vcpu->xss = 0;
+}
