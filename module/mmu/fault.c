@@ -16,12 +16,6 @@
 #include "../memslot.h"
 #include "tables.h"
 
-static enum mmu_result fail(struct vcpu *vcpu, int err)
-{
-	vcpu->run_errno = err;
-	return MMU_ERROR;
-}
-
 /* No slot: mark the hole, so that the next access exits without a walk. */
 static enum mmu_result fault_mmio(struct vcpu *vcpu, struct memslots *slots, gfn_t gfn)
 {
@@ -99,11 +93,11 @@ static int map_page(struct vm *vm, struct memslot *slot, struct mmu_mapping *m,
 	return err;
 }
 
-static enum mmu_result fault_host_error(struct vcpu *vcpu, hva_t hva, int err)
+static enum mmu_result fault_error(struct vcpu *vcpu, hva_t hva, int err)
 {
 	switch (err) {
 	case -EAGAIN:
-		/* A fatal signal: RUN notices it before the next entry. */
+		/* The mm is changing, or a signal came: RUN looks at signals. */
 		return MMU_FIXED;
 	case -EROFS:
 		return MMU_EMULATE;
@@ -112,8 +106,33 @@ static enum mmu_result fault_host_error(struct vcpu *vcpu, hva_t hva, int err)
 		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva, PAGE_SHIFT, current);
 		return MMU_FIXED;
 	default:
-		return fail(vcpu, -EFAULT);
+		vcpu->run_errno = err;
+		return MMU_ERROR;
 	}
+}
+
+/* One attempt; -EAGAIN: the host changed the page meanwhile. */
+static int try_memory(struct vm *vm, struct memslot *slot, struct mmu_mapping *m, hva_t hva,
+		      bool want_write)
+{
+	struct host_page hp;
+	unsigned long seq;
+	int err;
+
+	seq = READ_ONCE(vm->mmu.notifier_seq);
+	/* Pairs with the unlock in invalidate_range_end(). */
+	smp_rmb();
+	err = host_page_get(hva, m->write, want_write, &hp);
+	if (err)
+		return err;
+
+	m->pfn = hp.pfn;
+	m->writable = hp.writable && want_write;
+	m->special = hp.special;
+	m->uncached = hp.uncached;
+	err = map_page(vm, slot, m, seq);
+	host_page_put(&hp);
+	return err;
 }
 
 static enum mmu_result fault_memory(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn, u32 flags)
@@ -124,31 +143,25 @@ static enum mmu_result fault_memory(struct vcpu *vcpu, struct memslot *slot, gfn
 	 * the first write is seen.
 	 */
 	bool want_write = write || !(slot->flags & MINIKVM_MEM_READONLY || slot->dirty_bitmap);
-	struct vm *vm = vcpu->vm;
 	struct mmu_mapping m = {
 		.gfn = gfn,
 		.write = write,
 		.exec = flags & MMU_FAULT_EXEC,
 	};
 	hva_t hva = memslot_gfn_to_hva(slot, gfn);
-	struct host_page hp;
-	unsigned long seq;
-	int err;
+	int tries, err;
 
-	seq = READ_ONCE(vm->mmu.notifier_seq);
-	/* Pairs with the unlock in invalidate_range_end(). */
-	smp_rmb();
-	err = host_page_get(hva, write, want_write, &hp);
-	if (err)
-		return fault_host_error(vcpu, hva, err);
-
-	m.pfn = hp.pfn;
-	m.writable = hp.writable && want_write;
-	m.special = hp.special;
-	m.uncached = hp.uncached;
-	err = map_page(vm, slot, &m, seq);
-	host_page_put(&hp);
-	return err && err != -EAGAIN ? fail(vcpu, err) : MMU_FIXED;
+	/*
+	 * Breaking a copy-on-write is a change to the mm that we caused
+	 * ourselves: trying again here is cheaper than another exit. If it was
+	 * someone else, the guest may as well come again.
+	 */
+	for (tries = 0; tries < 2; tries++) {
+		err = try_memory(vcpu->vm, slot, &m, hva, want_write);
+		if (err != -EAGAIN || signal_pending(current))
+			break;
+	}
+	return err ? fault_error(vcpu, hva, err) : MMU_FIXED;
 }
 
 /**

@@ -13,7 +13,7 @@
 #include <linux/cpu.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
-#include <linux/swap.h>
+#include <linux/page-flags.h>
 #include <asm/cpufeature.h>
 
 #include "../memslot.h"
@@ -94,8 +94,12 @@ static void account_leaf(u64 old)
 	page = pfn_to_page(mmu_entry_pfn(old));
 	if (f->dirty ? old & f->dirty : old & f->write)
 		SetPageDirty(page);
+	/*
+	 * Not folio_mark_accessed(): that may hold a reference for a while, and
+	 * the host, about to migrate or collapse the page, would find it pinned.
+	 */
 	if (!f->accessed || old & f->accessed)
-		folio_mark_accessed(page_folio(page));
+		folio_set_referenced(page_folio(page));
 }
 
 static void zap_table(struct vm *vm, struct zap *zap, u64 entry, int level);
