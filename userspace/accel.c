@@ -13,6 +13,7 @@
 #include "guest_mem.h"
 #include "layout.h"
 #include "report.h"
+#include "types.h"
 
 static const struct {
 	int cap;
@@ -38,11 +39,12 @@ static int open_device(const char *path)
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
-		return report("cannot open %s: it does not exist; load the module (%s) or choose another --accel",
-			      path, strcmp(base, "kvm") ? "insmod minikvm.ko" : "modprobe kvm-intel or kvm-amd");
+		return report("cannot open %s: no such device; %s, or choose another --accel", path,
+			      strcmp(base, "kvm") ? "load minikvm.ko" :
+						    "modprobe kvm-intel or kvm-amd");
 	case EACCES:
 	case EPERM:
-		return report("cannot open %s: permission denied; become root or a member of the group that owns it",
+		return report("cannot open %s: permission denied; become root or join its group",
 			      path);
 	default:
 		return report("cannot open %s: %s", path, strerror(errno));
@@ -86,8 +88,9 @@ static int probe(struct accel *accel)
 	if (ret < 0)
 		return report("%s is not an accelerator: %s", accel->path, strerror(errno));
 	if (ret != MINIKVM_API_VERSION)
-		return report("%s speaks API version %d, mkvm needs %d", accel->path, ret, MINIKVM_API_VERSION);
-	for (i = 0; i < sizeof(required_caps) / sizeof(required_caps[0]); i++) {
+		return report("%s speaks API version %d, mkvm needs %d", accel->path, ret,
+			      MINIKVM_API_VERSION);
+	for (i = 0; i < ARRAY_SIZE(required_caps); i++) {
 		if (!check_extension(accel->fd, required_caps[i].cap))
 			return report("%s lacks capability %s (%d), which mkvm needs", accel->path,
 				      required_caps[i].name, required_caps[i].cap);
@@ -107,7 +110,8 @@ static int probe(struct accel *accel)
 
 	accel->cpuid = supported_cpuid(accel->fd);
 	if (!accel->cpuid)
-		return report("%s: cannot read the supported CPUID leaves: %s", accel->path, strerror(errno));
+		return report("%s: cannot read the supported CPUID leaves: %s", accel->path,
+			      strerror(errno));
 	return 0;
 }
 
@@ -154,9 +158,9 @@ static int set_memory(struct vm *vm, const struct guest_mem *mem)
 		};
 
 		if (ioctl(vm->fd, MINIKVM_SET_USER_MEMORY_REGION, &slot))
-			return report("%s: cannot add %llu MiB of guest memory at 0x%llx: %s", vm->accel->path,
-				      (unsigned long long)(mem->ram[i].size / MIB),
-				      (unsigned long long)mem->ram[i].gpa, strerror(errno));
+			return report("%s: cannot add %llu MiB of guest memory at 0x%llx: %s",
+				      vm->accel->path, mem->ram[i].size / MIB,
+				      mem->ram[i].gpa, strerror(errno));
 	}
 	return 0;
 }
@@ -164,10 +168,13 @@ static int set_memory(struct vm *vm, const struct guest_mem *mem)
 static int vm_setup(struct vm *vm, const struct guest_mem *mem)
 {
 	struct minikvm_pit_config pit = { .flags = MINIKVM_PIT_SPEAKER_DUMMY };
-	uint64_t identity_map = KVM_IDENTITY_MAP_BASE;
+	u64 identity_map = KVM_IDENTITY_MAP_BASE;
 	const char *path = vm->accel->path;
 
-	/* Both ranges lie in the hole below 4 GiB; the identity map must be placed before the first vCPU. */
+	/*
+	 * Both ranges lie in the hole below 4 GiB; the identity map must be placed before the first
+	 * vCPU.
+	 */
 	if (check_extension(vm->accel->fd, MINIKVM_CAP_SET_IDENTITY_MAP_ADDR) &&
 	    ioctl(vm->fd, MINIKVM_SET_IDENTITY_MAP_ADDR, &identity_map))
 		return report("%s: SET_IDENTITY_MAP_ADDR failed: %s", path, strerror(errno));
@@ -187,7 +194,7 @@ int vm_create(struct vm *vm, const struct guest_mem *mem)
 		vm->fd = ioctl(vm->accel->fd, MINIKVM_CREATE_VM, 0);
 	} while (vm->fd < 0 && errno == EINTR);
 	if (vm->fd < 0 && errno == EBUSY)
-		return report("%s: cannot create a VM: another hypervisor holds the CPU; see dmesg for its name",
+		return report("%s: cannot create a VM: another hypervisor holds the CPU; see dmesg",
 			      vm->accel->path);
 	if (vm->fd < 0)
 		return report("%s: cannot create a VM: %s", vm->accel->path, strerror(errno));
@@ -210,14 +217,15 @@ void vm_irq_line(struct vm *vm, unsigned int gsi, bool level)
 	struct minikvm_irq_level irq = { .irq = gsi, .level = level };
 
 	if (ioctl(vm->fd, MINIKVM_IRQ_LINE, &irq))
-		report("%s: cannot drive interrupt line %u: %s", vm->accel->path, gsi, strerror(errno));
+		report("%s: cannot drive interrupt line %u: %s", vm->accel->path, gsi,
+		       strerror(errno));
 }
 
-void vm_signal_msi(struct vm *vm, uint64_t address, uint32_t data)
+void vm_signal_msi(struct vm *vm, u64 address, u32 data)
 {
 	struct minikvm_msi msi = {
-		.address_lo = (uint32_t)address,
-		.address_hi = (uint32_t)(address >> 32),
+		.address_lo = (u32)address,
+		.address_hi = (u32)(address >> 32),
 		.data = data,
 	};
 

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The accelerator (/dev/minikvm or /dev/kvm: same ABI) and a virtual machine on it, as ioctl wrappers.
+ * The accelerator (/dev/minikvm or /dev/kvm: same ABI) and a virtual machine on it, as ioctl
+ * wrappers.
  */
 #ifndef MKVM_ACCEL_H
 #define MKVM_ACCEL_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "minikvm.h"
+#include "types.h"
 
 struct guest_mem;
 
@@ -38,7 +36,8 @@ struct accel {
  * @accel: where it lives
  * @fd: VM fd; -1 between vm_destroy() and the next vm_create()
  *
- * The structure outlives the fd: devices keep a pointer to it across a guest reset, which makes a new VM.
+ * The structure outlives the fd: devices keep a pointer to it across a guest reset, which makes a
+ * new VM.
  */
 struct vm {
 	struct accel *accel;
@@ -64,13 +63,16 @@ void accel_close(struct accel *accel);
  */
 int vm_create(struct vm *vm, const struct guest_mem *mem);
 
-/** vm_destroy() - close the VM fd; all its vCPU fds must be closed already for its memory to be freed now */
+/**
+ * vm_destroy() - close the VM fd; all its vCPU fds must be closed already for its memory to be
+ *	freed now
+ */
 void vm_destroy(struct vm *vm);
 
 /** vm_irq_line() - drive a GSI high or low; any thread */
 void vm_irq_line(struct vm *vm, unsigned int gsi, bool level);
 
 /** vm_signal_msi() - deliver one message-signalled interrupt; any thread */
-void vm_signal_msi(struct vm *vm, uint64_t address, uint32_t data);
+void vm_signal_msi(struct vm *vm, u64 address, u32 data);
 
 #endif

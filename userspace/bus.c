@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bus.h"
+#include "types.h"
 
 void bus_init(struct bus *bus)
 {
@@ -18,7 +19,7 @@ void bus_destroy(struct bus *bus)
 	pthread_rwlock_destroy(&bus->lock);
 }
 
-int bus_attach(struct bus *bus, uint64_t base, uint64_t len, const struct bus_ops *ops, void *opaque)
+int bus_attach(struct bus *bus, u64 base, u64 len, const struct bus_ops *ops, void *opaque)
 {
 	unsigned int i;
 	int ret = 0;
@@ -36,7 +37,8 @@ int bus_attach(struct bus *bus, uint64_t base, uint64_t len, const struct bus_op
 	else if (i < bus->nr && bus->region[i].base - base < len)
 		ret = -EBUSY;
 	if (!ret) {
-		memmove(&bus->region[i + 1], &bus->region[i], (bus->nr - i) * sizeof(bus->region[0]));
+		memmove(&bus->region[i + 1], &bus->region[i],
+			(bus->nr - i) * sizeof(bus->region[0]));
 		bus->region[i] = (struct bus_region){ base, len, ops, opaque };
 		bus->nr++;
 	}
@@ -44,7 +46,7 @@ int bus_attach(struct bus *bus, uint64_t base, uint64_t len, const struct bus_op
 	return ret;
 }
 
-void bus_detach(struct bus *bus, uint64_t base)
+void bus_detach(struct bus *bus, u64 base)
 {
 	unsigned int i;
 
@@ -53,14 +55,15 @@ void bus_detach(struct bus *bus, uint64_t base)
 		if (bus->region[i].base != base)
 			continue;
 		bus->nr--;
-		memmove(&bus->region[i], &bus->region[i + 1], (bus->nr - i) * sizeof(bus->region[0]));
+		memmove(&bus->region[i], &bus->region[i + 1],
+			(bus->nr - i) * sizeof(bus->region[0]));
 		break;
 	}
 	pthread_rwlock_unlock(&bus->lock);
 }
 
 /* The region that holds all of [addr, addr + len), or NULL. Called with bus->lock held. */
-static const struct bus_region *bus_find(const struct bus *bus, uint64_t addr, unsigned int len)
+static const struct bus_region *bus_find(const struct bus *bus, u64 addr, unsigned int len)
 {
 	unsigned int lo = 0, hi = bus->nr;
 
@@ -83,10 +86,10 @@ static int valid_size(unsigned int len)
 	return len == 1 || len == 2 || len == 4 || len == 8;
 }
 
-void bus_read(struct bus *bus, uint64_t addr, void *data, unsigned int len)
+void bus_read(struct bus *bus, u64 addr, void *data, unsigned int len)
 {
 	const struct bus_region *r;
-	uint64_t value;
+	u64 value;
 
 	memset(data, 0xff, len);
 	if (!valid_size(len))
@@ -100,10 +103,10 @@ void bus_read(struct bus *bus, uint64_t addr, void *data, unsigned int len)
 	pthread_rwlock_unlock(&bus->lock);
 }
 
-void bus_write(struct bus *bus, uint64_t addr, const void *data, unsigned int len)
+void bus_write(struct bus *bus, u64 addr, const void *data, unsigned int len)
 {
 	const struct bus_region *r;
-	uint64_t value = 0;
+	u64 value = 0;
 
 	if (!valid_size(len))
 		return;

@@ -6,24 +6,26 @@
 #define MKVM_BUS_H
 
 #include <pthread.h>
-#include <stdint.h>
+
+#include "types.h"
 
 /**
  * struct bus_ops - what a device does with an access
- * @read: return the value at @offset; @size is 1, 2, 4 or 8 and the access lies wholly in the region
+ * @read: return the value at @offset; @size is 1, 2, 4 or 8 and the access lies wholly in the
+ *	region
  * @write: take the low @size bytes of @value
  *
- * Called from vCPU threads, several at once, with the bus locked against attach and detach: an operation must not
- * attach to or detach from the bus it is called from.
+ * Called from vCPU threads, several at once, with the bus locked against attach and detach: an
+ * operation must not attach to or detach from the bus it is called from.
  */
 struct bus_ops {
-	uint64_t (*read)(void *opaque, uint64_t offset, unsigned int size);
-	void (*write)(void *opaque, uint64_t offset, unsigned int size, uint64_t value);
+	u64 (*read)(void *opaque, u64 offset, unsigned int size);
+	void (*write)(void *opaque, u64 offset, unsigned int size, u64 value);
 };
 
 struct bus_region {
-	uint64_t base;
-	uint64_t len;
+	u64 base;
+	u64 len;
 	const struct bus_ops *ops;
 	void *opaque;
 };
@@ -46,20 +48,26 @@ void bus_destroy(struct bus *bus);
 /**
  * bus_attach() - give [base, base + len) to a device
  *
- * Return: 0; -EINVAL for an empty or wrapping range; -EBUSY if it overlaps another; -ENOSPC if the bus is full.
+ * Return: 0; -EINVAL for an empty or wrapping range; -EBUSY if it overlaps another; -ENOSPC if the
+ * bus is full.
  */
-int bus_attach(struct bus *bus, uint64_t base, uint64_t len, const struct bus_ops *ops, void *opaque);
+int bus_attach(struct bus *bus, u64 base, u64 len, const struct bus_ops *ops, void *opaque);
 
-/** bus_detach() - take the region that starts at @base away; on return no access to it is in progress */
-void bus_detach(struct bus *bus, uint64_t base);
+/**
+ * bus_detach() - take the region that starts at @base away; on return no access to it is in
+ *	progress
+ */
+void bus_detach(struct bus *bus, u64 base);
 
 /**
  * bus_read() - read @len bytes (1 to 8) at @addr for the guest
  * @data: filled; all ones where no device answers, as on a real bus
  */
-void bus_read(struct bus *bus, uint64_t addr, void *data, unsigned int len);
+void bus_read(struct bus *bus, u64 addr, void *data, unsigned int len);
 
-/** bus_write() - write @len bytes (1 to 8) at @addr for the guest; dropped where no device answers */
-void bus_write(struct bus *bus, uint64_t addr, const void *data, unsigned int len);
+/**
+ * bus_write() - write @len bytes (1 to 8) at @addr for the guest; dropped where no device answers
+ */
+void bus_write(struct bus *bus, u64 addr, const void *data, unsigned int len);
 
 #endif

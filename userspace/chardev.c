@@ -2,7 +2,8 @@
 /*
  * Serial back ends, and the keys that talk to mkvm instead of to the guest.
  *
- * Input is buffered here, not in the UART, so that the escape key works even while the guest reads nothing.
+ * Input is buffered here, not in the UART, so that the escape key works even while the guest reads
+ * nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include "machine.h"
 #include "report.h"
 #include "term.h"
+#include "types.h"
 
 #define ESCAPE_KEY	0x01	/* Ctrl-A */
 #define INPUT_SIZE	4096
@@ -29,7 +31,7 @@ struct chardev {
 	bool escaped;		/* the last key was the escape key */
 	const struct chardev_frontend *frontend;
 	void *opaque;
-	uint8_t input[INPUT_SIZE];
+	u8 input[INPUT_SIZE];
 	size_t head;		/* first byte not yet handed over; main thread only */
 	atomic_size_t used;	/* bytes buffered */
 };
@@ -54,7 +56,8 @@ struct chardev *chardev_open(const struct serial_config *cfg, struct machine *m)
 	case SERIAL_FILE:
 		chr->out_fd = open(cfg->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 		if (chr->out_fd < 0) {
-			report("-serial file:%s: cannot open it for writing: %s", cfg->path, strerror(errno));
+			report("-serial file:%s: cannot open it for writing: %s", cfg->path,
+			       strerror(errno));
 			free(chr);
 			return NULL;
 		}
@@ -81,11 +84,14 @@ void chardev_attach(struct chardev *chr, const struct chardev_frontend *frontend
 	chr->opaque = opaque;
 }
 
-static void push(struct chardev *chr, uint8_t byte)
+static void push(struct chardev *chr, u8 byte)
 {
 	size_t used = atomic_load(&chr->used);
 
-	/* Only a terminal can get here with a full buffer: it is read further for the escape key's sake. */
+	/*
+	 * Only a terminal can get here with a full buffer: it is read further for the escape key's
+	 * sake.
+	 */
 	if (used == INPUT_SIZE)
 		return;
 	chr->input[(chr->head + used) % INPUT_SIZE] = byte;
@@ -103,7 +109,7 @@ static void print_keys(void)
 		return;
 }
 
-static void key(struct chardev *chr, uint8_t byte)
+static void key(struct chardev *chr, u8 byte)
 {
 	if (!chr->tty) {
 		push(chr, byte);
@@ -146,7 +152,7 @@ static void input_ready(void *opaque)
 {
 	struct chardev *chr = opaque;
 	size_t room = INPUT_SIZE - atomic_load(&chr->used), i;
-	uint8_t buf[256];
+	u8 buf[256];
 	ssize_t n;
 
 	if (chr->tty || room > sizeof(buf))
@@ -177,7 +183,7 @@ int chardev_start(struct chardev *chr)
 	return term_raw(chr->in_fd);
 }
 
-void chardev_write(struct chardev *chr, uint8_t byte)
+void chardev_write(struct chardev *chr, u8 byte)
 {
 	while (chr->out_fd >= 0) {
 		if (write(chr->out_fd, &byte, 1) == 1)
@@ -186,7 +192,10 @@ void chardev_write(struct chardev *chr, uint8_t byte)
 			/* Somebody else made our standard output non-blocking. */
 			usleep(1000);
 		} else if (errno != EINTR) {
-			/* The reader has gone or the disk is full: this byte is lost, as on a cut cable. */
+			/*
+			 * The reader has gone or the disk is full: this byte is lost, as on a cut
+			 * cable.
+			 */
 			return;
 		}
 		if (machine_stopping(chr->m))

@@ -5,11 +5,8 @@
 #ifndef MKVM_CHARDEV_H
 #define MKVM_CHARDEV_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "config.h"
+#include "types.h"
 
 struct chardev;
 struct machine;
@@ -23,7 +20,7 @@ struct machine;
  */
 struct chardev_frontend {
 	size_t (*room)(void *opaque);
-	void (*receive)(void *opaque, const uint8_t *data, size_t len);
+	void (*receive)(void *opaque, const u8 *data, size_t len);
 };
 
 /**
@@ -39,13 +36,21 @@ void chardev_close(struct chardev *chr);
 /** chardev_attach() - connect the serial port that gets the input */
 void chardev_attach(struct chardev *chr, const struct chardev_frontend *frontend, void *opaque);
 
-/** chardev_start() - register the input with the loop and make the terminal raw; 0, or -1 after a report */
+/**
+ * chardev_start() - register the input with the loop and make the terminal raw; 0, or -1 after a
+ *	report
+ */
 int chardev_start(struct chardev *chr);
 
-/** chardev_write() - one byte from the guest; waits while the reader is slow, unless the guest is being stopped */
-void chardev_write(struct chardev *chr, uint8_t byte);
+/**
+ * chardev_write() - one byte from the guest; waits while the reader is slow, unless the guest is
+ *	being stopped
+ */
+void chardev_write(struct chardev *chr, u8 byte);
 
-/** chardev_feed() - hand buffered input to the serial port, as far as it has room; main thread only */
+/**
+ * chardev_feed() - hand buffered input to the serial port, as far as it has room; main thread only
+ */
 void chardev_feed(struct chardev *chr);
 
 /** chardev_has_input() - is there buffered input that waits for room? any thread, approximate */

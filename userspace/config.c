@@ -12,6 +12,7 @@
 
 #include "config.h"
 #include "report.h"
+#include "types.h"
 
 #define DEFAULT_MEM_SIZE	(512 * MIB)
 
@@ -43,8 +44,22 @@ static const char help_text[] =
 	"3 triple fault, 4 vCPU error, 128+N killed by signal N.\n";
 
 enum option_id {
-	OPT_KERNEL = 1000, OPT_INITRD, OPT_APPEND, OPT_MEM, OPT_SMP, OPT_NAME, OPT_DRIVE, OPT_HDA, OPT_SERIAL,
-	OPT_NOGRAPHIC, OPT_ENABLE_KVM, OPT_ACCEL, OPT_NO_REBOOT, OPT_PIDFILE, OPT_HELP, OPT_VERSION,
+	OPT_KERNEL = 1000,
+	OPT_INITRD,
+	OPT_APPEND,
+	OPT_MEM,
+	OPT_SMP,
+	OPT_NAME,
+	OPT_DRIVE,
+	OPT_HDA,
+	OPT_SERIAL,
+	OPT_NOGRAPHIC,
+	OPT_ENABLE_KVM,
+	OPT_ACCEL,
+	OPT_NO_REBOOT,
+	OPT_PIDFILE,
+	OPT_HELP,
+	OPT_VERSION,
 };
 
 static const struct option options[] = {
@@ -81,7 +96,7 @@ static int set_string(char **field, const char *value)
 }
 
 /* A decimal number that is nothing but digits. */
-static bool parse_number(const char *s, uint64_t *value, const char **end)
+static bool parse_number(const char *s, u64 *value, const char **end)
 {
 	char *stop;
 
@@ -95,7 +110,7 @@ static bool parse_number(const char *s, uint64_t *value, const char **end)
 
 static int parse_memory(struct config *cfg, const char *arg)
 {
-	uint64_t n, unit = MIB;
+	u64 n, unit = MIB;
 	const char *end;
 	const char *s = strncmp(arg, "size=", 5) ? arg : arg + 5;
 
@@ -117,20 +132,22 @@ static int parse_memory(struct config *cfg, const char *arg)
 	if (n > UINT64_MAX / unit)
 		goto bad;
 	if (n * unit < RAM_MIN)
-		return report("-m %s: too little memory; at least %llu MiB are needed", arg, RAM_MIN / MIB);
+		return report("-m %s: too little memory; at least %llu MiB are needed", arg,
+			      RAM_MIN / MIB);
 	if (n * unit > 1024 * 1024 * GIB / 16)
 		return report("-m %s: too much memory; at most 64 TiB", arg);
 	cfg->mem_size = n * unit;
 	return 0;
 bad:
-	return report("-m %s: not a memory size; give MiB, or a number with M or G, e.g. -m 512 or -m 2G", arg);
+	return report("-m %s: not a memory size; give MiB, or a number with M or G, e.g. 512 or 2G",
+		      arg);
 }
 
 static int parse_smp(struct config *cfg, const char *arg)
 {
 	const char *s = strncmp(arg, "cpus=", 5) ? arg : arg + 5;
 	const char *end;
-	uint64_t n;
+	u64 n;
 
 	if (!parse_number(s, &n, &end) || *end || n < 1 || n > MAX_VCPUS)
 		return report("-smp %s: give a number of CPUs from 1 to %d", arg, MAX_VCPUS);
@@ -144,7 +161,7 @@ static int parse_name(struct config *cfg, const char *arg)
 	size_t len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
 
 	if (!len || s[len] || len > 64 || *s == '.' || *s == '-')
-		return report("-name %s: a name is 1 to 64 letters, digits, '.', '_' or '-', and starts with a letter, digit or '_'",
+		return report("-name %s: use 1 to 64 letters, digits, '_', '.' or '-' (not first)",
 			      arg);
 	return set_string(&cfg->name, s);
 }
@@ -152,7 +169,7 @@ static int parse_name(struct config *cfg, const char *arg)
 static int parse_accel(struct config *cfg, const char *arg)
 {
 	if (strcmp(arg, "minikvm") && strcmp(arg, "kvm") && !strchr(arg, '/'))
-		return report("-accel %s: unknown accelerator; use minikvm, kvm or the path of a device", arg);
+		return report("-accel %s: unknown; use minikvm, kvm or the path of a device", arg);
 	return set_string(&cfg->accel, arg);
 }
 
@@ -184,31 +201,41 @@ static int parse_serial(struct config *cfg, const char *arg)
 	return 0;
 }
 
-static int set_drive_key(struct drive_config *d, const char *arg, const char *key, const char *value)
+static int set_drive_key(struct drive_config *d, const char *arg, const char *key,
+			 const char *value)
 {
 	if (!strcmp(key, "file"))
-		return *value ? set_string(&d->path, value) : report("-drive %s: file= is empty", arg);
+		return *value ? set_string(&d->path, value) :
+				report("-drive %s: file= is empty", arg);
 	if (!strcmp(key, "format")) {
 		d->format_given = true;
-		return strcmp(value, "raw") ? report("-drive %s: format '%s' is not supported; use raw", arg, value)
-					    : 0;
+		return strcmp(value, "raw") ?
+			       report("-drive %s: format '%s' is not supported; use raw", arg,
+				      value) :
+			       0;
 	}
 	if (!strcmp(key, "if"))
 		return strcmp(value, "virtio") ?
-			report("-drive %s: interface '%s' is not supported; use virtio", arg, value) : 0;
+			       report("-drive %s: interface '%s' is not supported; use virtio", arg,
+				      value) :
+			       0;
 	if (!strcmp(key, "media"))
-		return strcmp(value, "disk") ? report("-drive %s: media '%s' is not supported; use disk", arg, value)
-					     : 0;
+		return strcmp(value, "disk") ?
+			       report("-drive %s: media '%s' is not supported; use disk", arg,
+				      value) :
+			       0;
 	if (!strcmp(key, "readonly") || !strcmp(key, "read-only")) {
 		d->readonly = !strcmp(value, "on");
 		return strcmp(value, "on") && strcmp(value, "off") ?
 			report("-drive %s: readonly is on or off, not '%s'", arg, value) : 0;
 	}
-	return report("-drive %s: key '%s' is not supported; use file, format, if, readonly", arg, key);
+	return report("-drive %s: key '%s' is not supported; use file, format, if, readonly", arg,
+		      key);
 }
 
 /*
- * Split "key=value,key=value" in place, calling set_drive_key() on each; ",," stands for a comma in a value.
+ * Split "key=value,key=value" in place, calling set_drive_key() on each; ",," stands for a comma in
+ * a value.
  */
 static int parse_drive_keys(struct drive_config *d, const char *arg, char *text)
 {
@@ -307,7 +334,10 @@ static int apply_option(struct config *cfg, int id, const char *arg)
 	}
 }
 
-/* getopt accepts abbreviations; mkvm does not, so that adding an option never changes what an old line means. */
+/*
+ * getopt accepts abbreviations; mkvm does not, so that adding an option never changes what an old
+ * line means.
+ */
 static bool is_exact(const char *token, const char *name)
 {
 	size_t len = strlen(name);
@@ -321,7 +351,8 @@ static int set_defaults(struct config *cfg)
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->mem_size = DEFAULT_MEM_SIZE;
 	cfg->nr_vcpus = 1;
-	return set_string(&cfg->name, "mkvm") || set_string(&cfg->accel, "minikvm") || set_string(&cfg->append, "");
+	return set_string(&cfg->name, "mkvm") || set_string(&cfg->accel, "minikvm") ||
+	       set_string(&cfg->append, "");
 }
 
 static int finish(struct config *cfg)
@@ -368,7 +399,8 @@ enum config_result config_parse(struct config *cfg, int argc, char **argv)
 			return CONFIG_ERROR;
 	}
 	if (optind < argc) {
-		report("unexpected argument '%s'; disks are given with -drive or -hda", argv[optind]);
+		report("unexpected argument '%s'; disks are given with -drive or -hda",
+		       argv[optind]);
 		return CONFIG_ERROR;
 	}
 	return finish(cfg) ? CONFIG_ERROR : CONFIG_OK;

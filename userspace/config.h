@@ -5,10 +5,8 @@
 #ifndef MKVM_CONFIG_H
 #define MKVM_CONFIG_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "layout.h"
+#include "types.h"
 
 enum serial_kind {
 	SERIAL_NONE,	/* the port does not exist */
@@ -45,7 +43,7 @@ struct config {
 	char *kernel;
 	char *initrd;
 	char *append;
-	uint64_t mem_size;
+	u64 mem_size;
 	unsigned int nr_vcpus;
 	char *accel;
 	bool no_reboot;

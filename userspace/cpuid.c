@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPUID as a guest sees it: the accelerator's supported leaves, with the fields that describe this vCPU and the
- * machine's topology filled in.
+ * CPUID as a guest sees it: the accelerator's supported leaves, with the fields that describe this
+ * vCPU and the machine's topology filled in.
  *
  * Sources: Intel SDM vol. 2A (December 2023), "CPUID--CPU Identification"; AMD APM vol. 3 (40332),
  * "Obtaining Processor Information Via the CPUID Instruction".
  */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cpuid.h"
+#include "types.h"
 
-#define LEAF1_ECX_TSC_DEADLINE	(1u << 24)
-#define LEAF1_ECX_HYPERVISOR	(1u << 31)
-#define LEAF1_EDX_HTT		(1u << 28)
+#define LEAF1_ECX_VMX		BIT(5)
+#define LEAF1_ECX_TSC_DEADLINE	BIT(24)
+#define LEAF1_ECX_HYPERVISOR	BIT(31)
+#define LEAF1_EDX_HTT		BIT(28)
+
+#define LEAF8_1_ECX_SVM		BIT(2)	/* leaf 0x80000001 */
 
 /* Leaf 0xB and 0x1F, ECX[15:8]. */
 #define LEVEL_INVALID		0u
@@ -34,9 +37,9 @@ static unsigned int core_bits(unsigned int nr_vcpus)
 	return bits;
 }
 
-static uint32_t set_field(uint32_t reg, unsigned int shift, unsigned int width, uint32_t value)
+static u32 set_field(u32 reg, unsigned int shift, unsigned int width, u32 value)
 {
-	uint32_t mask = ((1u << width) - 1) << shift;
+	u32 mask = ((1u << width) - 1) << shift;
 
 	return (reg & ~mask) | ((value << shift) & mask);
 }
@@ -45,6 +48,8 @@ static void fix_leaf1(struct minikvm_cpuid_entry2 *e, const struct cpuid_topolog
 {
 	e->ebx = set_field(e->ebx, 24, 8, t->apic_id);
 	e->ebx = set_field(e->ebx, 16, 8, 1u << core_bits(t->nr_vcpus));
+	/* No nested virtualization: nothing in mkvm saves or resets its state. */
+	e->ecx &= ~LEAF1_ECX_VMX;
 	e->ecx |= LEAF1_ECX_HYPERVISOR;
 	if (t->tsc_deadline)
 		e->ecx |= LEAF1_ECX_TSC_DEADLINE;
@@ -54,11 +59,15 @@ static void fix_leaf1(struct minikvm_cpuid_entry2 *e, const struct cpuid_topolog
 		e->edx &= ~LEAF1_EDX_HTT;
 }
 
-/* Leaf 4, and 0x8000001D which has the same layout: who shares a cache. Only the last level is shared. */
-static void fix_cache(struct minikvm_cpuid_entry2 *e, const struct cpuid_topology *t, bool has_cores)
+/*
+ * Leaf 4, and 0x8000001D which has the same layout: who shares a cache. Only the last level is
+ * shared.
+ */
+static void fix_cache(struct minikvm_cpuid_entry2 *e, const struct cpuid_topology *t,
+		      bool has_cores)
 {
 	unsigned int type = e->eax & 0x1f, level = (e->eax >> 5) & 7;
-	uint32_t ids = (1u << core_bits(t->nr_vcpus)) - 1;
+	u32 ids = (1u << core_bits(t->nr_vcpus)) - 1;
 
 	if (!type)
 		return;
@@ -102,6 +111,9 @@ static void fix_entry(struct minikvm_cpuid_entry2 *e, const struct cpuid_topolog
 	case 0x1f:
 		fix_topology_level(e, t);
 		break;
+	case 0x80000001:
+		e->ecx &= ~LEAF8_1_ECX_SVM;
+		break;
 	case 0x80000008:
 		e->ecx = set_field(e->ecx, 0, 8, t->nr_vcpus - 1);
 		e->ecx = set_field(e->ecx, 12, 4, core_bits(t->nr_vcpus));
@@ -120,7 +132,7 @@ static void fix_entry(struct minikvm_cpuid_entry2 *e, const struct cpuid_topolog
 	}
 }
 
-static struct minikvm_cpuid_entry2 *find(struct minikvm_cpuid2 *cpuid, uint32_t function, uint32_t index)
+static struct minikvm_cpuid_entry2 *find(struct minikvm_cpuid2 *cpuid, u32 function, u32 index)
 {
 	unsigned int i;
 
@@ -131,10 +143,12 @@ static struct minikvm_cpuid_entry2 *find(struct minikvm_cpuid2 *cpuid, uint32_t 
 	return NULL;
 }
 
-/* A topology leaf must have the SMT and the core level; the accelerator may list only sub-leaf 0. */
-static void complete_topology(struct minikvm_cpuid2 *cpuid, uint32_t function)
+/*
+ * A topology leaf must have the SMT and the core level; the accelerator may list only sub-leaf 0.
+ */
+static void complete_topology(struct minikvm_cpuid2 *cpuid, u32 function)
 {
-	uint32_t index;
+	u32 index;
 
 	if (!find(cpuid, function, 0))
 		return;
@@ -142,15 +156,19 @@ static void complete_topology(struct minikvm_cpuid2 *cpuid, uint32_t function)
 		if (find(cpuid, function, index))
 			continue;
 		cpuid->entries[cpuid->nent++] = (struct minikvm_cpuid_entry2){
-			.function = function, .index = index, .flags = MINIKVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+			.function = function,
+			.index = index,
+			.flags = MINIKVM_CPUID_FLAG_SIGNIFCANT_INDEX,
 		};
 	}
 }
 
-struct minikvm_cpuid2 *cpuid_build(const struct minikvm_cpuid2 *supported, const struct cpuid_topology *topo)
+struct minikvm_cpuid2 *cpuid_build(const struct minikvm_cpuid2 *supported,
+				   const struct cpuid_topology *topo)
 {
 	size_t entry = sizeof(supported->entries[0]);
-	struct minikvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + (supported->nent + EXTRA_ENTRIES) * entry);
+	struct minikvm_cpuid2 *cpuid =
+		calloc(1, sizeof(*cpuid) + (supported->nent + EXTRA_ENTRIES) * entry);
 	unsigned int i;
 
 	if (!cpuid)

@@ -5,9 +5,8 @@
 #ifndef MKVM_CPUID_H
 #define MKVM_CPUID_H
 
-#include <stdbool.h>
-
 #include "minikvm.h"
+#include "types.h"
 
 /**
  * struct cpuid_topology - what CPUID depends on besides the host
@@ -28,7 +27,8 @@ struct cpuid_topology {
  *
  * Return: a table to be freed with free(), or NULL without memory.
  */
-struct minikvm_cpuid2 *cpuid_build(const struct minikvm_cpuid2 *supported, const struct cpuid_topology *topo);
+struct minikvm_cpuid2 *cpuid_build(const struct minikvm_cpuid2 *supported,
+				   const struct cpuid_topology *topo);
 
 /** cpuid_phys_bits() - guest-physical address width the table reports, 36 if it does not say */
 unsigned int cpuid_phys_bits(const struct minikvm_cpuid2 *cpuid);

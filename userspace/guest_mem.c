@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guest RAM: how it is laid out around the PCI hole, and the only translation from guest physical address to pointer.
+ * Guest RAM: how it is laid out around the PCI hole, and the only translation from guest physical
+ * address to pointer.
  */
 #include <errno.h>
 #include <string.h>
@@ -8,18 +9,22 @@
 
 #include "guest_mem.h"
 #include "layout.h"
+#include "types.h"
 
 #define HUGE_PAGE	(2 * MIB)
 
-int guest_mem_create(struct guest_mem *mem, uint64_t size)
+int guest_mem_create(struct guest_mem *mem, u64 size)
 {
-	uint64_t low = size < RAM_LOW_MAX ? size : RAM_LOW_MAX;
-	uint8_t *hva;
+	u64 low = size < RAM_LOW_MAX ? size : RAM_LOW_MAX;
+	u8 *hva;
 
 	memset(mem, 0, sizeof(*mem));
 	if (size == 0 || size > SIZE_MAX - HUGE_PAGE)
 		return -ENOMEM;
-	/* Over-allocate so that gpa and hva agree modulo 2 MiB: only then can the kernel map huge pages. */
+	/*
+	 * Over-allocate so that gpa and hva agree modulo 2 MiB: only then can the kernel map huge
+	 * pages.
+	 */
 	mem->map_size = size + HUGE_PAGE;
 	mem->map = mmap(NULL, mem->map_size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -27,8 +32,11 @@ int guest_mem_create(struct guest_mem *mem, uint64_t size)
 		mem->map = NULL;
 		return -ENOMEM;
 	}
-	hva = (uint8_t *)(((uintptr_t)mem->map + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
-	/* Advice only: a kernel without transparent huge pages refuses, and 4 KiB pages work as well. */
+	hva = (u8 *)(((uintptr_t)mem->map + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+	/*
+	 * Advice only: a kernel without transparent huge pages refuses, and 4 KiB pages work as
+	 * well.
+	 */
 	(void)madvise(hva, size, MADV_HUGEPAGE);
 	/* A child (or a core dump) has no business with the guest's memory. */
 	(void)madvise(hva, size, MADV_DONTFORK);
@@ -52,7 +60,7 @@ void guest_mem_destroy(struct guest_mem *mem)
 	memset(mem, 0, sizeof(*mem));
 }
 
-int guest_mem_iov(const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct iovec *iov)
+int guest_mem_iov(const struct guest_mem *mem, gpa_t gpa, u64 len, struct iovec *iov)
 {
 	unsigned int i;
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Guest RAM and the one length-checked door to it. A gpa_t is a guest physical address: nobody outside
- * guest_mem.c turns one into a pointer.
+ * Guest RAM and the one length-checked door to it. A gpa_t is a guest physical address: nobody
+ * outside guest_mem.c turns one into a pointer.
  */
 #ifndef MKVM_GUEST_MEM_H
 #define MKVM_GUEST_MEM_H
 
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/uio.h>
 
-typedef uint64_t gpa_t;
+#include "types.h"
+
+typedef u64 gpa_t;
 
 /**
  * struct guest_ram - one contiguous piece of guest RAM
@@ -20,8 +20,8 @@ typedef uint64_t gpa_t;
  */
 struct guest_ram {
 	gpa_t gpa;
-	uint64_t size;
-	uint8_t *hva;
+	u64 size;
+	u8 *hva;
 };
 
 /**
@@ -47,7 +47,7 @@ struct guest_mem {
  *
  * Return: 0 or -ENOMEM.
  */
-int guest_mem_create(struct guest_mem *mem, uint64_t size);
+int guest_mem_create(struct guest_mem *mem, u64 size);
 
 /** guest_mem_destroy() - unmap the RAM; no vCPU and no device may use it any more */
 void guest_mem_destroy(struct guest_mem *mem);
@@ -63,7 +63,7 @@ void guest_mem_destroy(struct guest_mem *mem);
  *
  * Return: 0, or -EFAULT if any byte is outside RAM or @len is 0; @iov is then untouched.
  */
-int guest_mem_iov(const struct guest_mem *mem, gpa_t gpa, uint64_t len, struct iovec *iov);
+int guest_mem_iov(const struct guest_mem *mem, gpa_t gpa, u64 len, struct iovec *iov);
 
 /** guest_mem_read() - copy @len bytes at @gpa into @buf; 0 or -EFAULT (nothing copied) */
 int guest_mem_read(const struct guest_mem *mem, gpa_t gpa, void *buf, size_t len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The machine's address map: where RAM, firmware tables, device ports and interrupt lines are. machine.c
- * builds from it and boot/dsdt.c describes it to the guest; nobody else picks a number.
+ * The machine's address map: where RAM, firmware tables, device ports and interrupt lines are.
+ * machine.c builds from it and boot/dsdt.c describes it to the guest; nobody else picks a number.
  */
 #ifndef MKVM_LAYOUT_H
 #define MKVM_LAYOUT_H
@@ -24,7 +24,7 @@
 #define BOOT_CMDLINE_MAX	0x00010000ULL
 #define LOW_RAM_END		0x0009fc00ULL	/* where an extended BIOS data area would start */
 #define VIDEO_BASE		0x000a0000ULL
-#define ACPI_BASE		0x000e0000ULL	/* RSDP first, where an OS scans for it, then the tables */
+#define ACPI_BASE		0x000e0000ULL /* the RSDP, where it is looked for, then tables */
 #define ACPI_SIZE		0x00020000ULL
 #define HIGH_MEM_BASE		0x00100000ULL
 
@@ -43,7 +43,7 @@
 #define POST_PORT		0x80
 #define COM2_PORT		0x2f8
 #define COM1_PORT		0x3f8
-#define PM_PORT			0x600		/* PM1 event, PM1 control, PM timer, reset: see dev/pm.h */
+#define PM_PORT			0x600 /* PM1 event, PM1 control, PM timer, reset: see dev/pm.h */
 #define PM_PORT_LEN		0x10
 #define PCI_ADDR_PORT		0xcf8
 #define PCI_DATA_PORT		0xcfc

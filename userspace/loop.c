@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Event loop of the main thread. poll() and not epoll, because standard input may be a regular file.
+ * Event loop of the main thread. poll() and not epoll, because standard input may be a regular
+ * file.
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "loop.h"
 #include "report.h"
+#include "types.h"
 
 int loop_init(struct loop *loop)
 {
@@ -38,7 +39,7 @@ int loop_add(struct loop *loop, struct loop_source source)
 void loop_wait(struct loop *loop)
 {
 	struct pollfd pfd[LOOP_MAX_SOURCES + 1] = { { .fd = loop->wake_fd, .events = POLLIN } };
-	uint64_t count;
+	u64 count;
 	unsigned int i;
 
 	for (i = 0; i < loop->nr; i++) {
@@ -60,7 +61,7 @@ void loop_wait(struct loop *loop)
 
 void loop_wake(struct loop *loop)
 {
-	uint64_t one = 1;
+	u64 one = 1;
 
 	/* Fails only if the counter is full, and then the loop is awake anyway. */
 	if (write(loop->wake_fd, &one, sizeof(one)) < 0)

@@ -5,7 +5,7 @@
 #ifndef MKVM_LOOP_H
 #define MKVM_LOOP_H
 
-#include <stdbool.h>
+#include "types.h"
 
 #define LOOP_MAX_SOURCES 8
 

@@ -11,11 +11,12 @@
 #include "dev/serial.h"
 #include "machine.h"
 #include "report.h"
+#include "types.h"
 #include "virtio/blk.h"
 
 /*
- * Reset runs in the same order as creation, so the PCI bus comes before what sits on it. Interrupt controllers and
- * interval timer are not here: they are the accelerator's.
+ * Reset runs in the same order as creation, so the PCI bus comes before what sits on it. Interrupt
+ * controllers and interval timer are not here: they are the accelerator's.
  */
 static int (*const board[])(struct machine *m) = {
 	pm_create,
@@ -44,8 +45,8 @@ int machine_create(struct machine *m)
 	bus_init(&m->mmio);
 	if (guest_mem_create(&m->mem, m->cfg->mem_size))
 		return report("-m: cannot map %llu MiB of memory on this host",
-			      (unsigned long long)(m->cfg->mem_size / MIB));
-	for (i = 0; i < sizeof(board) / sizeof(board[0]); i++) {
+			      m->cfg->mem_size / MIB);
+	for (i = 0; i < ARRAY_SIZE(board); i++) {
 		if (board[i](m))
 			return -1;
 	}

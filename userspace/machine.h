@@ -36,7 +36,8 @@ enum machine_event {
 /**
  * struct device_ops - a device as the machine sees it
  * @start: NULL, or start threads; called once, after privilege was dropped. 0, or -1 after a report
- * @reset: back to power-on state; no vCPU runs, and on return the device neither touches RAM nor raises interrupts
+ * @reset: back to power-on state; no vCPU runs, and on return the device neither touches RAM nor
+ *	raises interrupts
  * @destroy: free it; undoes the create function
  */
 struct device_ops {
@@ -95,7 +96,10 @@ struct machine {
 int machine_create(struct machine *m);
 void machine_destroy(struct machine *m);
 
-/** machine_add_device() - register a device for reset and destroy; -1 after a report if there are too many */
+/**
+ * machine_add_device() - register a device for reset and destroy; -1 after a report if there are
+ *	too many
+ */
 int machine_add_device(struct machine *m, const struct device_ops *ops, void *opaque);
 
 /** machine_start() - let the devices start their threads; 0, or -1 after a report */

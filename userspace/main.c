@@ -9,6 +9,7 @@
 
 #include "report.h"
 #include "run.h"
+#include "types.h"
 
 static const char help_text[] =
 	"Usage: mkvm COMMAND [options]\n"
@@ -60,7 +61,7 @@ int main(int argc, char **argv)
 		puts("mkvm " MKVM_VERSION);
 		return 0;
 	}
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].main(argc - 1, argv + 1);
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Messages to the user: one line each, written with one write() so that lines of several threads do not mix.
+ * Messages to the user: one line each, written with one write() so that lines of several threads do
+ * not mix.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "report.h"
+#include "types.h"
 
 int report(const char *fmt, ...)
 {

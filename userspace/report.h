@@ -5,6 +5,8 @@
 #ifndef MKVM_REPORT_H
 #define MKVM_REPORT_H
 
+#include "types.h"
+
 /* Exit statuses of `mkvm run`; a signal N gives EXIT_SIGNAL_BASE + N. */
 enum mkvm_exit {
 	EXIT_POWEROFF = 0,
@@ -21,6 +23,6 @@ enum mkvm_exit {
  *
  * Return: always -1, so that a failing function can end in `return report(...)`.
  */
-int report(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int report(const char *fmt, ...) __printf(1, 2);
 
 #endif

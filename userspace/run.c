@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * `mkvm run`: checks everything that can be wrong before it starts anything, then runs the guest until an event ends it.
+ * `mkvm run`: checks everything that can be wrong before it starts anything, then runs the guest
+ * until an event ends it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include "run.h"
 #include "sandbox.h"
 #include "term.h"
+#include "types.h"
 #include "vcpu.h"
 
 /* Signals that end the guest, and the two that suspend and resume the process. */
@@ -54,15 +56,15 @@ static int open_serials(struct machine *m)
 static int check_limits(const struct machine *m)
 {
 	unsigned int bits = cpuid_phys_bits(m->accel.cpuid);
-	uint64_t size = m->cfg->mem_size;
-	uint64_t end = size > RAM_LOW_MAX ? RAM_HIGH_BASE + (size - RAM_LOW_MAX) : size;
+	u64 size = m->cfg->mem_size;
+	u64 end = size > RAM_LOW_MAX ? RAM_HIGH_BASE + (size - RAM_LOW_MAX) : size;
 
 	if (m->cfg->nr_vcpus > m->accel.max_vcpus)
 		return report("-smp %u: %s allows at most %u CPUs", m->cfg->nr_vcpus, m->accel.path,
 			      m->accel.max_vcpus);
 	if (bits < 64 && end > 1ULL << bits)
 		return report("-m: %llu MiB do not fit into the CPU's %u-bit physical addresses",
-			      (unsigned long long)(size / MIB), bits);
+			      size / MIB, bits);
 	return 0;
 }
 
@@ -90,7 +92,7 @@ static int signals_fd(void)
 	int fd;
 
 	sigemptyset(&set);
-	for (i = 0; i < sizeof(handled_signals) / sizeof(handled_signals[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(handled_signals); i++)
 		sigaddset(&set, handled_signals[i]);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -130,7 +132,8 @@ static void signal_ready(void *opaque)
 /* Everything that can fail because of what the user gave us. Outputs come last. */
 static int prepare(struct machine *m, struct boot_source *boot)
 {
-	if (boot_open(boot, m->cfg) || open_disks(m) || accel_open(&m->accel, m->cfg->accel) || check_limits(m))
+	if (boot_open(boot, m->cfg) || open_disks(m) || accel_open(&m->accel, m->cfg->accel) ||
+	    check_limits(m))
 		return -1;
 	m->vm.accel = &m->accel;
 	if (open_serials(m))
@@ -149,7 +152,10 @@ static int start_serials(struct machine *m)
 	return 0;
 }
 
-/* One life of the guest, from power-on to the event that ends it. @first: the terminal is not ours yet. */
+/*
+ * One life of the guest, from power-on to the event that ends it. @first: the terminal is not ours
+ * yet.
+ */
 static int run_once(struct machine *m, int first)
 {
 	unsigned int i;
@@ -200,7 +206,8 @@ static int run_guest(struct machine *m)
 	case MACHINE_VCPU_ERROR:
 		return EXIT_VCPU_ERROR;
 	default:
-		return event > MACHINE_SIGNAL ? EXIT_SIGNAL_BASE + event - MACHINE_SIGNAL : EXIT_ERROR;
+		return event > MACHINE_SIGNAL ? EXIT_SIGNAL_BASE + event - MACHINE_SIGNAL :
+						EXIT_ERROR;
 	}
 }
 
@@ -223,6 +230,7 @@ static int run_config(const struct config *cfg)
 	static struct machine machine;
 	struct machine *m = &machine;
 	struct signal_source signals = { .m = m, .fd = -1 };
+	struct loop_source signal_source = { .ready = signal_ready };
 	int status = EXIT_ERROR;
 
 	m->cfg = cfg;
@@ -231,8 +239,9 @@ static int run_config(const struct config *cfg)
 	if (prepare(m, &m->boot) || loop_init(&m->loop))
 		goto out;
 	signals.fd = signals_fd();
-	if (signals.fd < 0 || vcpu_global_init() ||
-	    loop_add(&m->loop, (struct loop_source){ .fd = signals.fd, .ready = signal_ready, .opaque = &signals }))
+	signal_source.fd = signals.fd;
+	signal_source.opaque = &signals;
+	if (signals.fd < 0 || vcpu_global_init() || loop_add(&m->loop, signal_source))
 		goto out_loop;
 	if (!machine_create(m) && !sandbox_enter() && !machine_start(m))
 		status = run_guest(m);

@@ -10,7 +10,9 @@
 #include "report.h"
 #include "sandbox.h"
 
-/* Clear the bounding set, as far as the kernel knows capabilities; only possible with CAP_SETPCAP. */
+/*
+ * Clear the bounding set, as far as the kernel knows capabilities; only possible with CAP_SETPCAP.
+ */
 static void drop_bounding_set(void)
 {
 	cap_value_t cap;

@@ -8,8 +8,8 @@
 /**
  * sandbox_enter() - drop every capability, for good
  *
- * All files and devices must be open: afterwards the process, even if root started it, has no privilege but its
- * user id. Call before any thread exists, as capabilities are per thread.
+ * All files and devices must be open: afterwards the process, even if root started it, has no
+ * privilege but its user id. Call before any thread exists, as capabilities are per thread.
  *
  * Return: 0, or -1 after a report.
  */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Raw terminal mode. The saved settings are file-scope because the handlers of exit and of fatal signals
- * must find them.
+ * Raw terminal mode. The saved settings are file-scope because the handlers of exit and of fatal
+ * signals must find them.
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -12,10 +13,11 @@
 
 #include "report.h"
 #include "term.h"
+#include "types.h"
 
 static struct termios saved, raw;
-static volatile sig_atomic_t saved_fd = -1;
-static volatile sig_atomic_t is_raw;
+static atomic_int saved_fd = -1;
+static atomic_int is_raw;
 
 static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS };
 
@@ -35,7 +37,10 @@ void term_resume(void)
 	tcsetattr(saved_fd, TCSADRAIN, &raw);
 }
 
-/* SA_RESETHAND has put the default action back: returning from here repeats the fault, raising repeats the rest. */
+/*
+ * SA_RESETHAND has put the default action back: returning from here repeats the fault, raising
+ * repeats the rest.
+ */
 static void on_fatal_signal(int sig)
 {
 	term_restore();
@@ -44,7 +49,8 @@ static void on_fatal_signal(int sig)
 
 int term_raw(int fd)
 {
-	struct sigaction sa = { .sa_handler = on_fatal_signal, .sa_flags = SA_RESETHAND | SA_NODEFER };
+	struct sigaction sa = { .sa_handler = on_fatal_signal,
+				.sa_flags = SA_RESETHAND | SA_NODEFER };
 	size_t i;
 
 	if (!isatty(fd))
@@ -53,7 +59,8 @@ int term_raw(int fd)
 		return report("cannot read the terminal's settings: %s", strerror(errno));
 	raw = saved;
 	/* Every key goes to the guest; output processing stays on, for mkvm's own messages. */
-	raw.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+	raw.c_iflag &=
+		~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
 	raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN | ISIG);
 	raw.c_cflag &= ~(tcflag_t)(CSIZE | PARENB);
 	raw.c_cflag |= CS8;
@@ -62,7 +69,7 @@ int term_raw(int fd)
 
 	saved_fd = fd;
 	sigemptyset(&sa.sa_mask);
-	for (i = 0; i < sizeof(fatal_signals) / sizeof(fatal_signals[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(fatal_signals); i++)
 		sigaction(fatal_signals[i], &sa, NULL);
 	atexit(term_restore);
 	is_raw = 1;

@@ -2,13 +2,13 @@
 /*
  * vCPU threads: creation, the run loop with its exit switch, and how a running vCPU is stopped.
  *
- * Stopping: machine_post() sets machine->event; vcpu_stop_all() then signals every thread. With IMMEDIATE_EXIT the
- * handler sets run->immediate_exit, so a signal that lands just before the ioctl is not lost. Without it the
- * signal stays blocked except inside the ioctl (SET_SIGNAL_MASK), to the same effect.
+ * Stopping: machine_post() sets machine->event; vcpu_stop_all() then signals every thread. With
+ * IMMEDIATE_EXIT the handler sets run->immediate_exit, so a signal that lands just before the ioctl
+ * is not lost. Without it the signal stays blocked except inside the ioctl (SET_SIGNAL_MASK), to
+ * the same effect.
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,7 @@
 
 #include "machine.h"
 #include "report.h"
+#include "types.h"
 #include "vcpu.h"
 
 #define SIG_STOP_VCPU	SIGUSR1
@@ -50,8 +51,8 @@ static int open_signal_window(struct vcpu *vcpu)
 {
 	struct {
 		struct minikvm_signal_mask head;
-		uint64_t sigset;
-	} __attribute__((packed)) arg = { .head.len = sizeof(arg.sigset) };
+		u64 sigset;
+	} __packed arg = { .head.len = sizeof(arg.sigset) };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -69,10 +70,10 @@ static void handle_io(struct vcpu *vcpu)
 {
 	struct minikvm_run *run = vcpu->run;
 	unsigned int size = run->io.size;
-	uint64_t offset = run->io.data_offset;
-	uint64_t count = run->io.count;
-	uint64_t room = vcpu->m->accel.run_size;
-	uint8_t *data = (uint8_t *)run + offset;
+	u64 offset = run->io.data_offset;
+	u64 count = run->io.count;
+	u64 room = vcpu->m->accel.run_size;
+	u8 *data = (u8 *)run + offset;
 
 	if (offset > room || size * count > room - offset)
 		return;
@@ -117,9 +118,9 @@ static void handle_internal_error(struct vcpu *vcpu)
 
 	for (i = 0; i < n; i++)
 		snprintf(data + strlen(data), sizeof(data) - strlen(data), " 0x%llx",
-			 (unsigned long long)run->internal.data[i]);
-	report("vCPU %u: internal error of the accelerator, suberror %u (%s), data:%s", vcpu->id, sub,
-	       sub < sizeof(names) / sizeof(names[0]) && names[sub] ? names[sub] : "unknown",
+			 run->internal.data[i]);
+	report("vCPU %u: internal error of the accelerator, suberror %u (%s), data:%s", vcpu->id,
+	       sub, sub < ARRAY_SIZE(names) && names[sub] ? names[sub] : "unknown",
 	       n ? data : " none");
 	fail(vcpu);
 }
@@ -134,7 +135,8 @@ static void handle_system_event(struct vcpu *vcpu)
 		machine_post(vcpu->m, MACHINE_RESET);
 		break;
 	default:
-		report("vCPU %u: the guest crashed (system event %u)", vcpu->id, vcpu->run->system_event.type);
+		report("vCPU %u: the guest crashed (system event %u)", vcpu->id,
+		       vcpu->run->system_event.type);
 		fail(vcpu);
 		break;
 	}
@@ -161,15 +163,16 @@ static void handle_exit(struct vcpu *vcpu)
 		handle_system_event(vcpu);
 		break;
 	case MINIKVM_EXIT_FAIL_ENTRY:
-		report("vCPU %u: the CPU refused to enter the guest, hardware reason 0x%llx", vcpu->id,
-		       (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
+		report("vCPU %u: the CPU refused to enter the guest, hardware reason 0x%llx",
+		       vcpu->id, run->fail_entry.hardware_entry_failure_reason);
 		fail(vcpu);
 		break;
 	case MINIKVM_EXIT_INTERNAL_ERROR:
 		handle_internal_error(vcpu);
 		break;
 	default:
-		report("vCPU %u: exit reason %u, which mkvm does not know", vcpu->id, run->exit_reason);
+		report("vCPU %u: exit reason %u, which mkvm does not know", vcpu->id,
+		       run->exit_reason);
 		fail(vcpu);
 		break;
 	}
@@ -212,7 +215,8 @@ static int vcpu_create(struct vcpu *vcpu, struct machine *m, unsigned int id)
 		return report("%s: cannot create vCPU %u: %s", m->accel.path, id, strerror(errno));
 	run = mmap(NULL, m->accel.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (run == MAP_FAILED)
-		return report("%s: cannot map the run page of vCPU %u: %s", m->accel.path, id, strerror(errno));
+		return report("%s: cannot map the run page of vCPU %u: %s", m->accel.path, id,
+			      strerror(errno));
 	vcpu->run = run;
 	return vcpu_reset_state(vcpu);
 }

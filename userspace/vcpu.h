@@ -6,9 +6,9 @@
 #define MKVM_VCPU_H
 
 #include <pthread.h>
-#include <stdbool.h>
 
 #include "minikvm.h"
+#include "types.h"
 
 struct machine;
 
@@ -40,7 +40,9 @@ int vcpu_global_init(void);
  */
 int vcpu_create_all(struct machine *m);
 
-/** vcpu_start_all() - let them run; 0, or -1 after a report (vcpu_stop_all() is due in both cases) */
+/**
+ * vcpu_start_all() - let them run; 0, or -1 after a report (vcpu_stop_all() is due in both cases)
+ */
 int vcpu_start_all(struct machine *m);
 
 /** vcpu_stop_all() - stop and join the threads; machine_post() must have been called */
@@ -49,7 +51,10 @@ void vcpu_destroy_all(struct machine *m);
 
 /* vcpu_state.c */
 
-/** vcpu_reset_state() - CPUID, MSRs and, on vCPU 0, the registers a kernel is entered with; -1 after a report */
+/**
+ * vcpu_reset_state() - CPUID, MSRs and, on vCPU 0, the registers a kernel is entered with; -1 after
+ *	a report
+ */
 int vcpu_reset_state(struct vcpu *vcpu);
 
 /** vcpu_report_state() - print the registers, for a report of a vCPU that cannot go on */

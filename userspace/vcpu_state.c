@@ -2,8 +2,9 @@
 /*
  * The state a vCPU starts with, and printing the state of one that cannot go on.
  *
- * vCPU 0 enters the kernel in 64-bit mode as the boot protocol asks (Linux Documentation/arch/x86/boot.rst,
- * "64-bit Boot Protocol"); the others wait for INIT and SIPI in the in-kernel local APIC.
+ * vCPU 0 enters the kernel in 64-bit mode as the boot protocol asks (Linux
+ * Documentation/arch/x86/boot.rst, "64-bit Boot Protocol"); the others wait for INIT and SIPI in
+ * the in-kernel local APIC.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,18 +14,19 @@
 #include "cpuid.h"
 #include "machine.h"
 #include "report.h"
+#include "types.h"
 #include "vcpu.h"
 
-#define CR0_PE			(1ULL << 0)
-#define CR0_ET			(1ULL << 4)
-#define CR0_NE			(1ULL << 5)
-#define CR0_PG			(1ULL << 31)
-#define CR4_PAE			(1ULL << 5)
-#define EFER_LME		(1ULL << 8)
-#define EFER_LMA		(1ULL << 10)
+#define CR0_PE			BIT_ULL(0)
+#define CR0_ET			BIT_ULL(4)
+#define CR0_NE			BIT_ULL(5)
+#define CR0_PG			BIT_ULL(31)
+#define CR4_PAE			BIT_ULL(5)
+#define EFER_LME		BIT_ULL(8)
+#define EFER_LMA		BIT_ULL(10)
 
 #define MSR_IA32_MISC_ENABLE	0x1a0
-#define MISC_ENABLE_FAST_STRING	(1ULL << 0)
+#define MISC_ENABLE_FAST_STRING	BIT_ULL(0)
 #define MSR_MTRR_DEF_TYPE	0x2ff
 #define MTRR_ENABLE_WB		0x806		/* MTRRs on, default type write-back */
 
@@ -49,7 +51,8 @@ static int set_cpuid(struct vcpu *vcpu)
 	ret = ioctl(vcpu->fd, MINIKVM_SET_CPUID2, cpuid);
 	free(cpuid);
 	if (ret)
-		return report("%s: SET_CPUID2 failed on vCPU %u: %s", m->accel.path, vcpu->id, strerror(errno));
+		return report("%s: SET_CPUID2 failed on vCPU %u: %s", m->accel.path, vcpu->id,
+			      strerror(errno));
 	return 0;
 }
 
@@ -66,18 +69,21 @@ static void set_msrs(struct vcpu *vcpu)
 	} arg = { .head.nmsrs = 1 };
 	size_t i;
 
-	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(values); i++) {
 		arg.entry = values[i];
 		if (ioctl(vcpu->fd, MINIKVM_SET_MSRS, &arg) != 1)
 			report("note: %s refuses MSR 0x%x", vcpu->m->accel.path, values[i].index);
 	}
 }
 
-/* Virtual wire: the 8259s' output on LINT0, NMI on LINT1 (MultiProcessor Specification 1.4, "Virtual Wire Mode"). */
+/*
+ * Virtual wire: the 8259s' output on LINT0, NMI on LINT1 (MultiProcessor Specification 1.4,
+ * "Virtual Wire Mode").
+ */
 static int set_lapic(struct vcpu *vcpu)
 {
 	struct minikvm_lapic_state lapic;
-	uint32_t lint0 = LVT_MODE_EXTINT, lint1 = LVT_MODE_NMI;
+	u32 lint0 = LVT_MODE_EXTINT, lint1 = LVT_MODE_NMI;
 
 	if (ioctl(vcpu->fd, MINIKVM_GET_LAPIC, &lapic))
 		return report("%s: GET_LAPIC failed on vCPU %u: %s", vcpu->m->accel.path, vcpu->id,
@@ -99,10 +105,22 @@ static int set_registers(struct vcpu *vcpu)
 		.rflags = 2,
 	};
 	struct minikvm_segment code = {
-		.selector = BOOT_CS, .limit = 0xffffffff, .type = 0xb, .present = 1, .s = 1, .l = 1, .g = 1,
+		.selector = BOOT_CS,
+		.limit = 0xffffffff,
+		.type = 0xb,
+		.present = 1,
+		.s = 1,
+		.l = 1,
+		.g = 1,
 	};
 	struct minikvm_segment data = {
-		.selector = BOOT_DS, .limit = 0xffffffff, .type = 0x3, .present = 1, .s = 1, .db = 1, .g = 1,
+		.selector = BOOT_DS,
+		.limit = 0xffffffff,
+		.type = 0x3,
+		.present = 1,
+		.s = 1,
+		.db = 1,
+		.g = 1,
 	};
 	struct minikvm_sregs sregs;
 
@@ -142,32 +160,35 @@ int vcpu_reset_state(struct vcpu *vcpu)
 
 static void report_segment(const char *name, const struct minikvm_segment *s)
 {
-	report("  %-3s %04x base %016llx limit %08x type %x s%u dpl%u p%u db%u l%u g%u%s", name, s->selector,
-	       (unsigned long long)s->base, s->limit, s->type, s->s, s->dpl, s->present, s->db, s->l, s->g,
-	       s->unusable ? " unusable" : "");
+	report("  %-3s %04x base %016llx limit %08x type %x s%u dpl%u p%u db%u l%u g%u%s", name,
+	       s->selector, s->base, s->limit, s->type, s->s, s->dpl,
+	       s->present, s->db, s->l, s->g, s->unusable ? " unusable" : "");
 }
 
 void vcpu_report_state(struct vcpu *vcpu)
 {
 	struct minikvm_regs r;
 	struct minikvm_sregs s;
-	typedef unsigned long long ull;
 
 	if (ioctl(vcpu->fd, MINIKVM_GET_REGS, &r) || ioctl(vcpu->fd, MINIKVM_GET_SREGS, &s)) {
 		report("vCPU %u: registers cannot be read: %s", vcpu->id, strerror(errno));
 		return;
 	}
-	report("vCPU %u stopped at rip %016llx, rflags %08llx, rsp %016llx", vcpu->id, (ull)r.rip, (ull)r.rflags,
-	       (ull)r.rsp);
-	report("  rax %016llx rbx %016llx rcx %016llx rdx %016llx", (ull)r.rax, (ull)r.rbx, (ull)r.rcx, (ull)r.rdx);
-	report("  rsi %016llx rdi %016llx rbp %016llx r8  %016llx", (ull)r.rsi, (ull)r.rdi, (ull)r.rbp, (ull)r.r8);
-	report("  r9  %016llx r10 %016llx r11 %016llx r12 %016llx", (ull)r.r9, (ull)r.r10, (ull)r.r11, (ull)r.r12);
-	report("  r13 %016llx r14 %016llx r15 %016llx", (ull)r.r13, (ull)r.r14, (ull)r.r15);
-	report("  cr0 %08llx cr2 %016llx cr3 %016llx cr4 %08llx efer %llx", (ull)s.cr0, (ull)s.cr2, (ull)s.cr3,
-	       (ull)s.cr4, (ull)s.efer);
+	report("vCPU %u stopped at rip %016llx, rflags %08llx, rsp %016llx", vcpu->id, r.rip,
+	       r.rflags, r.rsp);
+	report("  rax %016llx rbx %016llx rcx %016llx rdx %016llx", r.rax, r.rbx,
+	       r.rcx, r.rdx);
+	report("  rsi %016llx rdi %016llx rbp %016llx r8  %016llx", r.rsi, r.rdi,
+	       r.rbp, r.r8);
+	report("  r9  %016llx r10 %016llx r11 %016llx r12 %016llx", r.r9, r.r10,
+	       r.r11, r.r12);
+	report("  r13 %016llx r14 %016llx r15 %016llx", r.r13, r.r14, r.r15);
+	report("  cr0 %08llx cr2 %016llx cr3 %016llx cr4 %08llx efer %llx", s.cr0, s.cr2,
+	       s.cr3, s.cr4, s.efer);
 	report_segment("cs", &s.cs);
 	report_segment("ss", &s.ss);
 	report_segment("ds", &s.ds);
 	report_segment("tr", &s.tr);
-	report("  gdt %016llx/%x idt %016llx/%x", (ull)s.gdt.base, s.gdt.limit, (ull)s.idt.base, s.idt.limit);
+	report("  gdt %016llx/%x idt %016llx/%x", s.gdt.base, s.gdt.limit, s.idt.base,
+	       s.idt.limit);
 }

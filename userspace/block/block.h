@@ -5,9 +5,9 @@
 #ifndef MKVM_BLOCK_BLOCK_H
 #define MKVM_BLOCK_BLOCK_H
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/uio.h>
+
+#include "types.h"
 
 #define SECTOR_SIZE	512
 
@@ -23,8 +23,8 @@ struct block;
  * Each returns 0 or a negative errno; a transfer is complete or failed. One thread at a time.
  */
 struct block_ops {
-	int (*readv)(struct block *blk, const struct iovec *iov, unsigned int nr, uint64_t offset);
-	int (*writev)(struct block *blk, const struct iovec *iov, unsigned int nr, uint64_t offset);
+	int (*readv)(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset);
+	int (*writev)(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset);
 	int (*flush)(struct block *blk);
 	void (*close)(struct block *blk);
 };
@@ -35,7 +35,7 @@ struct block_ops {
  */
 struct block {
 	const struct block_ops *ops;
-	uint64_t size;
+	u64 size;
 	bool readonly;
 };
 
@@ -45,8 +45,8 @@ struct block {
  * @readonly: others may read it, too
  * @probe: refuse a file that looks like another format
  *
- * The lock is an open file description lock on the whole file: shared if @readonly, else exclusive. QEMU's own locks
- * conflict with it as they should.
+ * The lock is an open file description lock on the whole file: shared if @readonly, else exclusive.
+ * QEMU's own locks conflict with it as they should.
  *
  * Return: the image, or NULL after a report.
  */

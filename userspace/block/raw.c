@@ -13,6 +13,7 @@
 
 #include "block/block.h"
 #include "report.h"
+#include "types.h"
 
 struct raw {
 	struct block blk;
@@ -24,26 +25,26 @@ static struct raw *to_raw(struct block *blk)
 	return (struct raw *)blk;
 }
 
-static int lock(int fd, const char *path, bool readonly)
+static int take_lock(int fd, const char *path, bool readonly)
 {
 	struct flock fl = { .l_type = readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
 
 	if (!fcntl(fd, F_OFD_SETLK, &fl))
 		return 0;
 	if (errno == EAGAIN || errno == EACCES)
-		return report("disk %s: is in use by another %s; stop it first, or open the disk with readonly=on in both",
+		return report("disk %s: in use by another %s; stop it, or use readonly=on in both",
 			      path, readonly ? "writer" : "process");
-	return report("disk %s: cannot lock it: %s", path, strerror(errno));
+	return report("disk %s: cannot take the lock: %s", path, strerror(errno));
 }
 
-static int image_size(int fd, const char *path, uint64_t *size)
+static int image_size(int fd, const char *path, u64 *size)
 {
 	struct stat st;
 
 	if (fstat(fd, &st))
 		return report("disk %s: %s", path, strerror(errno));
 	if (S_ISREG(st.st_mode)) {
-		*size = (uint64_t)st.st_size;
+		*size = (u64)st.st_size;
 	} else if (S_ISBLK(st.st_mode)) {
 		if (ioctl(fd, BLKGETSIZE64, size))
 			return report("disk %s: cannot read its size: %s", path, strerror(errno));
@@ -53,8 +54,8 @@ static int image_size(int fd, const char *path, uint64_t *size)
 	if (!*size)
 		return report("disk %s: is empty", path);
 	if (*size % SECTOR_SIZE)
-		return report("disk %s: its size, %llu bytes, is no multiple of %d; 'truncate -s %%%d' rounds it up",
-			      path, (unsigned long long)*size, SECTOR_SIZE, SECTOR_SIZE);
+		return report("disk %s: %llu bytes, no multiple of %d; use 'truncate -s %%%d'",
+			      path, *size, SECTOR_SIZE, SECTOR_SIZE);
 	return 0;
 }
 
@@ -64,22 +65,24 @@ static int refuse_other_formats(int fd, const char *path)
 	static const struct {
 		const char *magic;
 		const char *name;
-	} formats[] = { { "QFI\xfb", "qcow2" }, { "KDMV", "vmdk" }, { "vhdxfile", "vhdx" }, { "QED", "qed" } };
+	} formats[] = {
+		{ "QFI\xfb", "qcow2" }, { "KDMV", "vmdk" }, { "vhdxfile", "vhdx" }, { "QED", "qed" }
+	};
 	char head[8] = "";
 	size_t i;
 
 	if (pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head))
 		return 0;
-	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(formats); i++) {
 		if (!memcmp(head, formats[i].magic, strlen(formats[i].magic)))
-			return report("disk %s: looks like a %s image, which is not supported; convert it to raw, or insist with format=raw",
+			return report("disk %s: looks like %s; convert it, or give format=raw",
 				      path, formats[i].name);
 	}
 	return 0;
 }
 
 /* preadv() and pwritev() until all is done: both may stop early. */
-static int transfer(struct raw *raw, const struct iovec *iov, unsigned int nr, uint64_t offset,
+static int transfer(struct raw *raw, const struct iovec *iov, unsigned int nr, u64 offset,
 		    ssize_t (*io)(int fd, const struct iovec *iov, int nr, off_t offset))
 {
 	while (nr) {
@@ -92,7 +95,7 @@ static int transfer(struct raw *raw, const struct iovec *iov, unsigned int nr, u
 			return -errno;
 		if (n == 0)
 			return -EIO;	/* the file has become shorter */
-		offset += (uint64_t)n;
+		offset += (u64)n;
 		while (nr && (size_t)n >= iov->iov_len) {
 			n -= (ssize_t)iov->iov_len;
 			iov++;
@@ -101,7 +104,7 @@ static int transfer(struct raw *raw, const struct iovec *iov, unsigned int nr, u
 		if (!n)
 			continue;
 		/* Finish a buffer that was cut in the middle, then go on with the rest. */
-		rest.iov_base = (uint8_t *)iov->iov_base + n;
+		rest.iov_base = (u8 *)iov->iov_base + n;
 		rest.iov_len = iov->iov_len - (size_t)n;
 		n = transfer(raw, &rest, 1, offset, io);
 		if (n)
@@ -113,12 +116,12 @@ static int transfer(struct raw *raw, const struct iovec *iov, unsigned int nr, u
 	return 0;
 }
 
-static int raw_readv(struct block *blk, const struct iovec *iov, unsigned int nr, uint64_t offset)
+static int raw_readv(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset)
 {
 	return transfer(to_raw(blk), iov, nr, offset, preadv);
 }
 
-static int raw_writev(struct block *blk, const struct iovec *iov, unsigned int nr, uint64_t offset)
+static int raw_writev(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset)
 {
 	return transfer(to_raw(blk), iov, nr, offset, pwritev);
 }
@@ -152,12 +155,13 @@ struct block *raw_open(const char *path, bool readonly, bool probe)
 	raw->blk.readonly = readonly;
 	raw->fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
 	if (raw->fd < 0) {
-		report("disk %s: cannot open it for %s: %s", path, readonly ? "reading" : "writing", strerror(errno));
+		report("disk %s: cannot open it for %s: %s", path, readonly ? "reading" : "writing",
+		       strerror(errno));
 		free(raw);
 		return NULL;
 	}
-	if (image_size(raw->fd, path, &raw->blk.size) || (probe && refuse_other_formats(raw->fd, path)) ||
-	    lock(raw->fd, path, readonly)) {
+	if (image_size(raw->fd, path, &raw->blk.size) ||
+	    (probe && refuse_other_formats(raw->fd, path)) || take_lock(raw->fd, path, readonly)) {
 		raw_close(&raw->blk);
 		return NULL;
 	}

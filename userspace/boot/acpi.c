@@ -2,7 +2,8 @@
 /*
  * The static ACPI tables: RSDP, XSDT, FADT with FACS, MADT.
  *
- * Source: Advanced Configuration and Power Interface Specification 6.4, "ACPI Software Programming Model".
+ * Source: Advanced Configuration and Power Interface Specification 6.4, "ACPI Software Programming
+ * Model".
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "dev/pm.h"
 #include "layout.h"
 #include "report.h"
+#include "types.h"
 
 #define OEM_ID		"MNKVM "
 #define OEM_TABLE_ID	"MINIKVM "
@@ -18,152 +20,152 @@
 
 struct acpi_header {
 	char signature[4];
-	uint32_t length;
-	uint8_t revision;
-	uint8_t checksum;
+	u32 length;
+	u8 revision;
+	u8 checksum;
 	char oem_id[6];
 	char oem_table_id[8];
-	uint32_t oem_revision;
+	u32 oem_revision;
 	char creator_id[4];
-	uint32_t creator_revision;
-} __attribute__((packed));
+	u32 creator_revision;
+} __packed;
 
 struct acpi_rsdp {
 	char signature[8];
-	uint8_t checksum;
+	u8 checksum;
 	char oem_id[6];
-	uint8_t revision;
-	uint32_t rsdt;
-	uint32_t length;
-	uint64_t xsdt;
-	uint8_t extended_checksum;
-	uint8_t reserved[3];
-} __attribute__((packed));
+	u8 revision;
+	u32 rsdt;
+	u32 length;
+	u64 xsdt;
+	u8 extended_checksum;
+	u8 reserved[3];
+} __packed;
 
 #define ACPI_SPACE_IO	1
 
 /* Generic Address Structure. */
 struct acpi_gas {
-	uint8_t space;
-	uint8_t bit_width;
-	uint8_t bit_offset;
-	uint8_t access_size;	/* 1 byte, 2 word, 3 dword */
-	uint64_t address;
-} __attribute__((packed));
+	u8 space;
+	u8 bit_width;
+	u8 bit_offset;
+	u8 access_size;	/* 1 byte, 2 word, 3 dword */
+	u64 address;
+} __packed;
 
 /* FADT.iapc_boot_arch */
-#define FADT_LEGACY_DEVICES	(1 << 0)
-#define FADT_8042		(1 << 1)
-#define FADT_NO_VGA		(1 << 2)
-#define FADT_NO_ASPM		(1 << 4)
+#define FADT_LEGACY_DEVICES	BIT(0)
+#define FADT_8042		BIT(1)
+#define FADT_NO_VGA		BIT(2)
+#define FADT_NO_ASPM		BIT(4)
 
 /* FADT.flags */
-#define FADT_WBINVD		(1 << 0)
-#define FADT_PROC_C1		(1 << 2)
-#define FADT_SLP_BUTTON		(1 << 5)	/* no fixed-feature sleep button */
-#define FADT_FIX_RTC		(1 << 6)	/* no fixed-feature RTC wake */
-#define FADT_TMR_VAL_EXT	(1 << 8)	/* 32-bit PM timer */
-#define FADT_RESET_REG_SUP	(1 << 10)
+#define FADT_WBINVD		BIT(0)
+#define FADT_PROC_C1		BIT(2)
+#define FADT_SLP_BUTTON		BIT(5)	/* no fixed-feature sleep button */
+#define FADT_FIX_RTC		BIT(6)	/* no fixed-feature RTC wake */
+#define FADT_TMR_VAL_EXT	BIT(8)	/* 32-bit PM timer */
+#define FADT_RESET_REG_SUP	BIT(10)
 
 struct acpi_fadt {
 	struct acpi_header header;
-	uint32_t firmware_ctrl;
-	uint32_t dsdt;
-	uint8_t reserved0;
-	uint8_t preferred_pm_profile;
-	uint16_t sci_int;
-	uint32_t smi_cmd;
-	uint8_t acpi_enable, acpi_disable, s4bios_req, pstate_cnt;
-	uint32_t pm1a_evt_blk, pm1b_evt_blk, pm1a_cnt_blk, pm1b_cnt_blk;
-	uint32_t pm2_cnt_blk, pm_tmr_blk, gpe0_blk, gpe1_blk;
-	uint8_t pm1_evt_len, pm1_cnt_len, pm2_cnt_len, pm_tmr_len;
-	uint8_t gpe0_blk_len, gpe1_blk_len, gpe1_base, cst_cnt;
-	uint16_t p_lvl2_lat, p_lvl3_lat, flush_size, flush_stride;
-	uint8_t duty_offset, duty_width, day_alrm, mon_alrm, century;
-	uint16_t iapc_boot_arch;
-	uint8_t reserved1;
-	uint32_t flags;
+	u32 firmware_ctrl;
+	u32 dsdt;
+	u8 reserved0;
+	u8 preferred_pm_profile;
+	u16 sci_int;
+	u32 smi_cmd;
+	u8 acpi_enable, acpi_disable, s4bios_req, pstate_cnt;
+	u32 pm1a_evt_blk, pm1b_evt_blk, pm1a_cnt_blk, pm1b_cnt_blk;
+	u32 pm2_cnt_blk, pm_tmr_blk, gpe0_blk, gpe1_blk;
+	u8 pm1_evt_len, pm1_cnt_len, pm2_cnt_len, pm_tmr_len;
+	u8 gpe0_blk_len, gpe1_blk_len, gpe1_base, cst_cnt;
+	u16 p_lvl2_lat, p_lvl3_lat, flush_size, flush_stride;
+	u8 duty_offset, duty_width, day_alrm, mon_alrm, century;
+	u16 iapc_boot_arch;
+	u8 reserved1;
+	u32 flags;
 	struct acpi_gas reset_reg;
-	uint8_t reset_value;
-	uint16_t arm_boot_arch;
-	uint8_t minor_version;
-	uint64_t x_firmware_ctrl, x_dsdt;
+	u8 reset_value;
+	u16 arm_boot_arch;
+	u8 minor_version;
+	u64 x_firmware_ctrl, x_dsdt;
 	struct acpi_gas x_pm1a_evt_blk, x_pm1b_evt_blk, x_pm1a_cnt_blk, x_pm1b_cnt_blk;
 	struct acpi_gas x_pm2_cnt_blk, x_pm_tmr_blk, x_gpe0_blk, x_gpe1_blk;
 	struct acpi_gas sleep_control_reg, sleep_status_reg;
 	char hypervisor_vendor[8];
-} __attribute__((packed));
+} __packed;
 
 struct acpi_facs {
 	char signature[4];
-	uint32_t length;
-	uint32_t hardware_signature;
-	uint32_t waking_vector;
-	uint32_t global_lock;
-	uint32_t flags;
-	uint64_t x_waking_vector;
-	uint8_t version;
-	uint8_t reserved[31];
-} __attribute__((packed));
+	u32 length;
+	u32 hardware_signature;
+	u32 waking_vector;
+	u32 global_lock;
+	u32 flags;
+	u64 x_waking_vector;
+	u8 version;
+	u8 reserved[31];
+} __packed;
 
 struct acpi_madt {
 	struct acpi_header header;
-	uint32_t lapic_address;
-	uint32_t flags;		/* bit 0: a pair of 8259s is present */
-} __attribute__((packed));
+	u32 lapic_address;
+	u32 flags;		/* bit 0: a pair of 8259s is present */
+} __packed;
 
 struct madt_lapic {
-	uint8_t type, length;	/* 0, 8 */
-	uint8_t acpi_id, apic_id;
-	uint32_t flags;		/* bit 0: enabled */
-} __attribute__((packed));
+	u8 type, length;	/* 0, 8 */
+	u8 acpi_id, apic_id;
+	u32 flags;		/* bit 0: enabled */
+} __packed;
 
 struct madt_ioapic {
-	uint8_t type, length;	/* 1, 12 */
-	uint8_t id, reserved;
-	uint32_t address;
-	uint32_t gsi_base;
-} __attribute__((packed));
+	u8 type, length;	/* 1, 12 */
+	u8 id, reserved;
+	u32 address;
+	u32 gsi_base;
+} __packed;
 
 struct madt_override {
-	uint8_t type, length;	/* 2, 10 */
-	uint8_t bus, source;
-	uint32_t gsi;
-	uint16_t flags;
-} __attribute__((packed));
+	u8 type, length;	/* 2, 10 */
+	u8 bus, source;
+	u32 gsi;
+	u16 flags;
+} __packed;
 
 struct madt_lapic_nmi {
-	uint8_t type, length;	/* 4, 6 */
-	uint8_t acpi_id;	/* 0xff: all */
-	uint16_t flags;
-	uint8_t lint;
-} __attribute__((packed));
+	u8 type, length;	/* 4, 6 */
+	u8 acpi_id;	/* 0xff: all */
+	u16 flags;
+	u8 lint;
+} __packed;
 
 #define MPS_ACTIVE_HIGH	1
-#define MPS_EDGE	(1 << 2)
+#define MPS_EDGE	BIT(2)
 #define MPS_LEVEL	(3 << 2)
 
-_Static_assert(sizeof(struct acpi_header) == 36, "ACPI table header");
-_Static_assert(sizeof(struct acpi_rsdp) == 36, "RSDP");
-_Static_assert(sizeof(struct acpi_fadt) == 276, "FADT of ACPI 6");
-_Static_assert(sizeof(struct acpi_facs) == 64, "FACS");
+static_assert(sizeof(struct acpi_header) == 36, "ACPI table header");
+static_assert(sizeof(struct acpi_rsdp) == 36, "RSDP");
+static_assert(sizeof(struct acpi_fadt) == 276, "FADT of ACPI 6");
+static_assert(sizeof(struct acpi_facs) == 64, "FACS");
 
 /* Where the next table goes. A table that does not fit sets @full and is dropped. */
 struct builder {
-	uint8_t *buf;
+	u8 *buf;
 	gpa_t base;
 	size_t used;
 	int full;
 };
 
-static uint8_t checksum(const void *data, size_t len)
+static u8 checksum(const void *data, size_t len)
 {
-	const uint8_t *p = data;
-	uint8_t sum = 0;
+	const u8 *p = data;
+	u8 sum = 0;
 
 	while (len--)
-		sum = (uint8_t)(sum + *p++);
-	return (uint8_t)-sum;
+		sum = (u8)(sum + *p++);
+	return (u8)-sum;
 }
 
 /* Reserve @len zeroed bytes at a multiple of @align. Return their offset. */
@@ -180,10 +182,10 @@ static size_t reserve(struct builder *b, size_t len, size_t align)
 	return offset;
 }
 
-static void fill_header(struct acpi_header *h, const char *signature, size_t length, uint8_t revision)
+static void fill_header(struct acpi_header *h, const char *signature, size_t length, u8 revision)
 {
 	memcpy(h->signature, signature, 4);
-	h->length = (uint32_t)length;
+	h->length = (u32)length;
 	h->revision = revision;
 	memcpy(h->oem_id, OEM_ID, 6);
 	memcpy(h->oem_table_id, OEM_TABLE_ID, 8);
@@ -217,7 +219,8 @@ static gpa_t add_facs(struct builder *b)
 	return b->base + offset;
 }
 
-static gpa_t add_dsdt(struct builder *b, const struct serial_config *serial, unsigned int nr_serials)
+static gpa_t add_dsdt(struct builder *b, const struct serial_config *serial,
+		      unsigned int nr_serials)
 {
 	static const size_t max = 32 * KIB;
 	struct acpi_header *h = malloc(max);
@@ -229,7 +232,7 @@ static gpa_t add_dsdt(struct builder *b, const struct serial_config *serial, uns
 		return 0;
 	}
 	memset(h, 0, sizeof(*h));
-	aml = dsdt_build((uint8_t *)(h + 1), max - sizeof(*h), serial, nr_serials);
+	aml = dsdt_build((u8 *)(h + 1), max - sizeof(*h), serial, nr_serials);
 	if (aml) {
 		fill_header(h, "DSDT", sizeof(*h) + aml, 2);
 		gpa = add_table(b, h, sizeof(*h) + aml);
@@ -240,11 +243,11 @@ static gpa_t add_dsdt(struct builder *b, const struct serial_config *serial, uns
 	return gpa;
 }
 
-static struct acpi_gas io_register(uint16_t port, uint8_t bytes)
+static struct acpi_gas io_register(u16 port, u8 bytes)
 {
 	return (struct acpi_gas){
 		.space = ACPI_SPACE_IO,
-		.bit_width = (uint8_t)(bytes * 8),
+		.bit_width = (u8)(bytes * 8),
 		.access_size = bytes == 4 ? 3 : bytes,
 		.address = port,
 	};
@@ -253,8 +256,8 @@ static struct acpi_gas io_register(uint16_t port, uint8_t bytes)
 static gpa_t add_fadt(struct builder *b, gpa_t facs, gpa_t dsdt)
 {
 	struct acpi_fadt fadt = {
-		.firmware_ctrl = (uint32_t)facs,
-		.dsdt = (uint32_t)dsdt,
+		.firmware_ctrl = (u32)facs,
+		.dsdt = (u32)dsdt,
 		.x_dsdt = dsdt,
 		.sci_int = SCI_GSI,
 		/* No SMI_CMD: the machine is always in ACPI mode. */
@@ -269,8 +272,8 @@ static gpa_t add_fadt(struct builder *b, gpa_t facs, gpa_t dsdt)
 		.p_lvl3_lat = 0xfff,
 		.century = 0x32,
 		.iapc_boot_arch = FADT_LEGACY_DEVICES | FADT_NO_VGA | FADT_NO_ASPM,
-		.flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_TMR_VAL_EXT |
-			 FADT_RESET_REG_SUP,
+		.flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_FIX_RTC |
+			 FADT_TMR_VAL_EXT | FADT_RESET_REG_SUP,
 		.reset_reg = io_register(PM_PORT + PM_RESET, 1),
 		.reset_value = PM_RESET_VALUE,
 		.minor_version = 4,
@@ -294,12 +297,15 @@ static gpa_t add_madt(struct builder *b, unsigned int nr_vcpus)
 		struct madt_override sci;
 		struct madt_lapic_nmi nmi;
 		struct madt_lapic lapic[MAX_VCPUS];
-	} __attribute__((packed)) madt = {
-		.head = { .lapic_address = (uint32_t)LAPIC_BASE, .flags = 1 },
-		.ioapic = { .type = 1, .length = sizeof(struct madt_ioapic), .address = (uint32_t)IOAPIC_BASE },
+	} __packed madt = {
+		.head = { .lapic_address = (u32)LAPIC_BASE, .flags = 1 },
+		.ioapic = {
+			.type = 1, .length = sizeof(struct madt_ioapic),
+			.address = (u32)IOAPIC_BASE,
+		},
 		.sci = {
-			.type = 2, .length = sizeof(struct madt_override), .source = SCI_GSI, .gsi = SCI_GSI,
-			.flags = MPS_LEVEL | MPS_ACTIVE_HIGH,
+			.type = 2, .length = sizeof(struct madt_override),
+			.source = SCI_GSI, .gsi = SCI_GSI, .flags = MPS_LEVEL | MPS_ACTIVE_HIGH,
 		},
 		.nmi = {
 			.type = 4, .length = sizeof(struct madt_lapic_nmi), .acpi_id = 0xff,
@@ -311,21 +317,24 @@ static gpa_t add_madt(struct builder *b, unsigned int nr_vcpus)
 
 	for (i = 0; i < nr_vcpus; i++) {
 		madt.lapic[i] = (struct madt_lapic){
-			.length = sizeof(struct madt_lapic), .acpi_id = (uint8_t)i, .apic_id = (uint8_t)i, .flags = 1,
+			.length = sizeof(struct madt_lapic),
+			.acpi_id = (u8)i,
+			.apic_id = (u8)i,
+			.flags = 1,
 		};
 	}
 	fill_header(&madt.head.header, "APIC", length, 5);
 	return add_table(b, &madt, length);
 }
 
-size_t acpi_build(uint8_t *buf, gpa_t base, unsigned int nr_vcpus, const struct serial_config *serial,
+size_t acpi_build(u8 *buf, gpa_t base, unsigned int nr_vcpus, const struct serial_config *serial,
 		  unsigned int nr_serials)
 {
 	struct builder b = { .buf = buf, .base = base };
 	struct {
 		struct acpi_header header;
-		uint64_t table[2];
-	} __attribute__((packed)) xsdt = { 0 };
+		u64 table[2];
+	} __packed xsdt = { 0 };
 	struct acpi_rsdp rsdp = { .signature = "RSD PTR ", .revision = 2, .length = sizeof(rsdp) };
 	gpa_t facs, dsdt;
 
@@ -347,8 +356,8 @@ size_t acpi_build(uint8_t *buf, gpa_t base, unsigned int nr_vcpus, const struct 
 	return b.used;
 }
 
-int acpi_write(const struct guest_mem *mem, unsigned int nr_vcpus, const struct serial_config *serial,
-	       unsigned int nr_serials, gpa_t *rsdp)
+int acpi_write(const struct guest_mem *mem, unsigned int nr_vcpus,
+	       const struct serial_config *serial, unsigned int nr_serials, gpa_t *rsdp)
 {
 	struct iovec iov;
 

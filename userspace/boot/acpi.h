@@ -5,11 +5,9 @@
 #ifndef MKVM_BOOT_ACPI_H
 #define MKVM_BOOT_ACPI_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "config.h"
 #include "guest_mem.h"
+#include "types.h"
 
 /**
  * acpi_build() - write all tables into a buffer
@@ -21,7 +19,7 @@
  *
  * Return: bytes used, or 0 if they do not fit.
  */
-size_t acpi_build(uint8_t *buf, gpa_t base, unsigned int nr_vcpus, const struct serial_config *serial,
+size_t acpi_build(u8 *buf, gpa_t base, unsigned int nr_vcpus, const struct serial_config *serial,
 		  unsigned int nr_serials);
 
 /**
@@ -30,8 +28,8 @@ size_t acpi_build(uint8_t *buf, gpa_t base, unsigned int nr_vcpus, const struct 
  *
  * Return: 0, or -1 after a report.
  */
-int acpi_write(const struct guest_mem *mem, unsigned int nr_vcpus, const struct serial_config *serial,
-	       unsigned int nr_serials, gpa_t *rsdp);
+int acpi_write(const struct guest_mem *mem, unsigned int nr_vcpus,
+	       const struct serial_config *serial, unsigned int nr_serials, gpa_t *rsdp);
 
 /**
  * dsdt_build() - write the AML of the DSDT, without the table header
@@ -40,6 +38,7 @@ int acpi_write(const struct guest_mem *mem, unsigned int nr_vcpus, const struct 
  *
  * Return: bytes used, or 0 if they do not fit.
  */
-size_t dsdt_build(uint8_t *buf, size_t size, const struct serial_config *serial, unsigned int nr_serials);
+size_t dsdt_build(u8 *buf, size_t size, const struct serial_config *serial,
+		  unsigned int nr_serials);
 
 #endif

@@ -2,11 +2,13 @@
 /*
  * Writing AML: terms, package lengths, names and resource descriptors.
  *
- * Source: ACPI Specification 6.4, "ACPI Machine Language (AML) Specification" and "Resource Data Types for ACPI".
+ * Source: ACPI Specification 6.4, "ACPI Machine Language (AML) Specification" and "Resource Data
+ * Types for ACPI".
  */
 #include <string.h>
 
 #include "boot/aml.h"
+#include "types.h"
 
 #define OP_ZERO		0x00
 #define OP_ONE		0x01
@@ -32,7 +34,7 @@ static void put(struct aml *aml, const void *data, size_t len)
 	aml->len += len;
 }
 
-static void put_byte(struct aml *aml, uint8_t byte)
+static void put_byte(struct aml *aml, u8 byte)
 {
 	put(aml, &byte, 1);
 }
@@ -44,7 +46,7 @@ static void put_name(struct aml *aml, const char *name)
 	size_t len;
 
 	if (*name == CHAR_ROOT) {
-		put_byte(aml, (uint8_t)*name);
+		put_byte(aml, (u8)*name);
 		name++;
 	}
 	len = strlen(name);
@@ -73,7 +75,7 @@ size_t aml_begin_device(struct aml *aml, const char *seg)
 	return mark;
 }
 
-size_t aml_begin_package(struct aml *aml, uint8_t nr_elements)
+size_t aml_begin_package(struct aml *aml, u8 nr_elements)
 {
 	size_t mark;
 
@@ -84,27 +86,27 @@ size_t aml_begin_package(struct aml *aml, uint8_t nr_elements)
 }
 
 /* PkgLength of a block of @len bytes; the encoding counts itself. Return its size. */
-static unsigned int encode_length(uint8_t out[4], size_t len)
+static unsigned int encode_length(u8 out[4], size_t len)
 {
 	unsigned int extra, i;
 
 	if (len + 1 < 64) {
-		out[0] = (uint8_t)(len + 1);
+		out[0] = (u8)(len + 1);
 		return 1;
 	}
 	for (extra = 1; extra < 3 && len + 1 + extra >= (1ULL << (4 + 8 * extra)); extra++)
 		;
 	len += 1 + extra;
-	out[0] = (uint8_t)(extra << 6 | (len & 0xf));
+	out[0] = (u8)(extra << 6 | (len & 0xf));
 	for (i = 1; i <= extra; i++)
-		out[i] = (uint8_t)(len >> (8 * i - 4));
+		out[i] = (u8)(len >> (8 * i - 4));
 	return 1 + extra;
 }
 
 /* The length is known only now: make room for it in front of the block. */
 void aml_end(struct aml *aml, size_t mark)
 {
-	uint8_t length[4];
+	u8 length[4];
 	unsigned int n;
 
 	if (aml->full)
@@ -125,7 +127,7 @@ void aml_name(struct aml *aml, const char *seg)
 	put_name(aml, seg);
 }
 
-void aml_int(struct aml *aml, uint64_t value)
+void aml_int(struct aml *aml, u64 value)
 {
 	if (value <= 1) {
 		put_byte(aml, value ? OP_ONE : OP_ZERO);
@@ -152,18 +154,18 @@ static unsigned int hex(char c)
 void aml_eisaid(struct aml *aml, const char *id)
 {
 	/* Three letters of five bits, then four hex digits, as a big-endian 32-bit number. */
-	unsigned int letters = ((unsigned int)id[0] & 0x1f) << 10 | ((unsigned int)id[1] & 0x1f) << 5 |
-			       ((unsigned int)id[2] & 0x1f);
-	uint8_t value[4] = {
-		(uint8_t)(letters >> 8), (uint8_t)letters,
-		(uint8_t)(hex(id[3]) << 4 | hex(id[4])), (uint8_t)(hex(id[5]) << 4 | hex(id[6])),
+	unsigned int letters = ((unsigned int)id[0] & 0x1f) << 10 |
+			       ((unsigned int)id[1] & 0x1f) << 5 | ((unsigned int)id[2] & 0x1f);
+	u8 value[4] = {
+		(u8)(letters >> 8), (u8)letters,
+		(u8)(hex(id[3]) << 4 | hex(id[4])), (u8)(hex(id[5]) << 4 | hex(id[6])),
 	};
 
 	put_byte(aml, OP_DWORD);
 	put(aml, value, sizeof(value));
 }
 
-static void res_put(struct aml_res *res, const uint8_t *data, size_t len)
+static void res_put(struct aml_res *res, const u8 *data, size_t len)
 {
 	/* Two bytes are kept for the end tag. */
 	if (len > sizeof(res->data) - 2 - res->len)
@@ -172,12 +174,12 @@ static void res_put(struct aml_res *res, const uint8_t *data, size_t len)
 	res->len += len;
 }
 
-#define LO(x)	((uint8_t)(x))
-#define HI(x)	((uint8_t)((x) >> 8))
+#define LO(x)	((u8)(x))
+#define HI(x)	((u8)((x) >> 8))
 
-void aml_res_io(struct aml_res *res, uint16_t port, uint8_t len)
+void aml_res_io(struct aml_res *res, u16 port, u8 len)
 {
-	const uint8_t d[] = { 0x47, 1, LO(port), HI(port), LO(port), HI(port), 1, len };
+	const u8 d[] = { 0x47, 1, LO(port), HI(port), LO(port), HI(port), 1, len };
 
 	res_put(res, d, sizeof(d));
 }
@@ -185,7 +187,7 @@ void aml_res_io(struct aml_res *res, uint16_t port, uint8_t len)
 /* Edge triggered, active high, exclusive: an ISA interrupt. */
 void aml_res_irq(struct aml_res *res, unsigned int irq)
 {
-	const uint8_t d[] = { 0x22, LO(1u << irq), HI(1u << irq) };
+	const u8 d[] = { 0x22, LO(1u << irq), HI(1u << irq) };
 
 	res_put(res, d, sizeof(d));
 }
@@ -193,32 +195,33 @@ void aml_res_irq(struct aml_res *res, unsigned int irq)
 /* General flags of an address range: minimum and maximum are fixed, positive decode. */
 #define RANGE_FIXED	0x0c
 
-static void word_range(struct aml_res *res, uint8_t type, uint8_t type_flags, uint16_t min, uint16_t max)
+static void word_range(struct aml_res *res, u8 type, u8 type_flags, u16 min, u16 max)
 {
-	uint16_t len = (uint16_t)(max - min + 1);
-	const uint8_t d[] = {
-		0x88, 13, 0, type, RANGE_FIXED, type_flags, 0, 0, LO(min), HI(min), LO(max), HI(max), 0, 0,
-		LO(len), HI(len),
+	u16 len = (u16)(max - min + 1);
+	const u8 d[] = {
+		0x88,	 13,	  0,	   type,    RANGE_FIXED, type_flags, 0,	      0,
+		LO(min), HI(min), LO(max), HI(max), 0,		 0,	     LO(len), HI(len),
 	};
 
 	res_put(res, d, sizeof(d));
 }
 
-void aml_res_bus_range(struct aml_res *res, uint16_t min, uint16_t max)
+void aml_res_bus_range(struct aml_res *res, u16 min, u16 max)
 {
 	word_range(res, 2, 0, min, max);
 }
 
-void aml_res_io_range(struct aml_res *res, uint16_t min, uint16_t max)
+void aml_res_io_range(struct aml_res *res, u16 min, u16 max)
 {
 	word_range(res, 1, 3 /* ISA and non-ISA addresses */, min, max);
 }
 
-void aml_res_mem_range(struct aml_res *res, uint32_t min, uint32_t max)
+void aml_res_mem_range(struct aml_res *res, u32 min, u32 max)
 {
-	uint32_t fields[5] = { 0, min, max, 0, max - min + 1 };
-	const uint8_t head[] = { 0x87, 23, 0, 0 /* memory */, RANGE_FIXED, 1 /* read-write, not cached */ };
-	uint8_t d[sizeof(head) + sizeof(fields)];
+	u32 fields[5] = { 0, min, max, 0, max - min + 1 };
+	/* Type 0: memory; last byte: read-write, not cached. */
+	const u8 head[] = { 0x87, 23, 0, 0, RANGE_FIXED, 1 };
+	u8 d[sizeof(head) + sizeof(fields)];
 
 	memcpy(d, head, sizeof(head));
 	memcpy(d + sizeof(head), fields, sizeof(fields));

@@ -5,9 +5,7 @@
 #ifndef MKVM_BOOT_AML_H
 #define MKVM_BOOT_AML_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "types.h"
 
 /**
  * struct aml - AML under construction
@@ -17,7 +15,7 @@
  * @full: something did not fit; everything after it was dropped
  */
 struct aml {
-	uint8_t *buf;
+	u8 *buf;
 	size_t size;
 	size_t len;
 	bool full;
@@ -28,12 +26,12 @@ struct aml {
  */
 size_t aml_begin_scope(struct aml *aml, const char *path);
 size_t aml_begin_device(struct aml *aml, const char *seg);
-size_t aml_begin_package(struct aml *aml, uint8_t nr_elements);
+size_t aml_begin_package(struct aml *aml, u8 nr_elements);
 void aml_end(struct aml *aml, size_t mark);
 
 /** aml_name() - Name(); the value must follow */
 void aml_name(struct aml *aml, const char *seg);
-void aml_int(struct aml *aml, uint64_t value);
+void aml_int(struct aml *aml, u64 value);
 /** aml_eisaid() - an id such as "PNP0501" in its compressed form */
 void aml_eisaid(struct aml *aml, const char *id);
 
@@ -43,16 +41,16 @@ void aml_eisaid(struct aml *aml, const char *id);
  * @len: bytes used
  */
 struct aml_res {
-	uint8_t data[256];
+	u8 data[256];
 	size_t len;
 };
 
-void aml_res_io(struct aml_res *res, uint16_t port, uint8_t len);
+void aml_res_io(struct aml_res *res, u16 port, u8 len);
 void aml_res_irq(struct aml_res *res, unsigned int irq);
 /* Address ranges a bridge passes on. */
-void aml_res_bus_range(struct aml_res *res, uint16_t min, uint16_t max);
-void aml_res_io_range(struct aml_res *res, uint16_t min, uint16_t max);
-void aml_res_mem_range(struct aml_res *res, uint32_t min, uint32_t max);
+void aml_res_bus_range(struct aml_res *res, u16 min, u16 max);
+void aml_res_io_range(struct aml_res *res, u16 min, u16 max);
+void aml_res_mem_range(struct aml_res *res, u32 min, u32 max);
 /** aml_res_put() - end the template and write it as a buffer */
 void aml_res_put(struct aml *aml, struct aml_res *res);
 

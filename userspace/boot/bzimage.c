@@ -2,14 +2,15 @@
 /*
  * The bzImage header: is this a kernel that can be entered in 64-bit mode, and what does it need?
  *
- * Source: Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header" and "64-bit Boot Protocol".
+ * Source: Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header" and "64-bit Boot
+ * Protocol".
  */
-#include <stddef.h>
 #include <string.h>
 
 #include <asm/bootparam.h>
 
 #include "boot/bzimage.h"
+#include "types.h"
 
 #define BOOT_FLAG	0xaa55
 #define HEADER_MAGIC	0x53726448	/* "HdrS" */
@@ -17,10 +18,10 @@
 #define DEFAULT_SECTS	4		/* what setup_sects == 0 means */
 #define MIN_PROTOCOL	0x020c		/* first with xloadflags */
 
-const char *bzimage_parse(struct bzimage *img, const uint8_t *head, size_t head_size, uint64_t file_size)
+const char *bzimage_parse(struct bzimage *img, const u8 *head, size_t head_size, u64 file_size)
 {
 	struct setup_header h;
-	uint64_t end;
+	u64 end;
 
 	memset(img, 0, sizeof(*img));
 	if (head_size > BZIMAGE_HEAD_SIZE)
@@ -42,7 +43,7 @@ const char *bzimage_parse(struct bzimage *img, const uint8_t *head, size_t head_
 		return "is truncated";
 	img->payload_size = file_size - img->payload_offset;
 	/* syssize is what the build wrote, in 16-byte units; a shorter file was cut off. */
-	if ((uint64_t)h.syssize * 16 > img->payload_size + 15)
+	if ((u64)h.syssize * 16 > img->payload_size + 15)
 		return "is truncated";
 
 	img->pref_address = h.pref_address;
@@ -53,8 +54,9 @@ const char *bzimage_parse(struct bzimage *img, const uint8_t *head, size_t head_
 	img->initrd_max = h.initrd_addr_max;
 
 	/* The header ends where the jump instruction at its start lands. */
-	end = 0x202 + (uint64_t)(h.jump >> 8);
-	if (end < BZIMAGE_HEADER_OFFSET + offsetof(struct setup_header, init_size) + sizeof(h.init_size))
+	end = 0x202 + (u64)(h.jump >> 8);
+	if (end <
+	    BZIMAGE_HEADER_OFFSET + offsetof(struct setup_header, init_size) + sizeof(h.init_size))
 		return "has a malformed header";
 	if (end > head_size)
 		end = head_size;

@@ -5,8 +5,7 @@
 #ifndef MKVM_BOOT_BZIMAGE_H
 #define MKVM_BOOT_BZIMAGE_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "types.h"
 
 /* Where the setup header lies in the file, and how far a parser must read to have all of it. */
 #define BZIMAGE_HEADER_OFFSET	0x1f1
@@ -24,13 +23,13 @@
  * @header_size: valid bytes of @header
  */
 struct bzimage {
-	uint64_t payload_offset;
-	uint64_t payload_size;
-	uint64_t pref_address;
-	uint64_t init_size;
-	uint64_t cmdline_max;
-	uint64_t initrd_max;
-	uint8_t header[BZIMAGE_HEAD_SIZE - BZIMAGE_HEADER_OFFSET];
+	u64 payload_offset;
+	u64 payload_size;
+	u64 pref_address;
+	u64 init_size;
+	u64 cmdline_max;
+	u64 initrd_max;
+	u8 header[BZIMAGE_HEAD_SIZE - BZIMAGE_HEADER_OFFSET];
 	size_t header_size;
 };
 
@@ -43,8 +42,9 @@ struct bzimage {
  *
  * The file is not trusted: every offset and size is checked against @file_size.
  *
- * Return: NULL if the kernel can be booted, otherwise what is wrong with it, to follow the file's name in a message.
+ * Return: NULL if the kernel can be booted, otherwise what is wrong with it, to follow the file's
+ * name in a message.
  */
-const char *bzimage_parse(struct bzimage *img, const uint8_t *head, size_t head_size, uint64_t file_size);
+const char *bzimage_parse(struct bzimage *img, const u8 *head, size_t head_size, u64 file_size);
 
 #endif

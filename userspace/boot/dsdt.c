@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The DSDT: describes the PCI root, the ISA devices and soft power-off, from the address map in layout.h.
+ * The DSDT: describes the PCI root, the ISA devices and soft power-off, from the address map in
+ * layout.h.
  *
  * Source: ACPI Specification 6.4, "Device Configuration", "\_Sx (System States)".
  */
@@ -9,8 +10,10 @@
 #include "dev/pci.h"
 #include "dev/pm.h"
 #include "layout.h"
+#include "types.h"
 
-static void isa_device(struct aml *aml, const char *seg, const char *hid, unsigned int uid, struct aml_res *res)
+static void isa_device(struct aml *aml, const char *seg, const char *hid, unsigned int uid,
+		       struct aml_res *res)
 {
 	size_t dev = aml_begin_device(aml, seg);
 
@@ -33,7 +36,7 @@ static void pci_routing(struct aml *aml)
 	prt = aml_begin_package(aml, PCI_SLOTS - 1);
 	for (slot = 1; slot < PCI_SLOTS; slot++) {
 		entry = aml_begin_package(aml, 4);
-		aml_int(aml, (uint64_t)slot << 16 | 0xffff);
+		aml_int(aml, (u64)slot << 16 | 0xffff);
 		aml_int(aml, 0);
 		aml_int(aml, 0);
 		aml_int(aml, pci_slot_gsi(slot));
@@ -57,18 +60,19 @@ static void pci_root(struct aml *aml)
 	aml_res_io(&res, PCI_ADDR_PORT, 8);
 	aml_res_io_range(&res, 0, PCI_ADDR_PORT - 1);
 	aml_res_io_range(&res, PCI_PIO_BASE, PCI_PIO_END);
-	aml_res_mem_range(&res, (uint32_t)PCI_MMIO_BASE, (uint32_t)PCI_MMIO_END);
+	aml_res_mem_range(&res, (u32)PCI_MMIO_BASE, (u32)PCI_MMIO_END);
 	aml_name(aml, "_CRS");
 	aml_res_put(aml, &res);
 	pci_routing(aml);
 	aml_end(aml, dev);
 }
 
-static void serial_ports(struct aml *aml, const struct serial_config *serial, unsigned int nr_serials)
+static void serial_ports(struct aml *aml, const struct serial_config *serial,
+			 unsigned int nr_serials)
 {
 	static const struct {
 		const char *seg;
-		uint16_t port;
+		u16 port;
 		unsigned int gsi;
 	} com[MAX_SERIALS] = { { "COM1", COM1_PORT, COM1_GSI }, { "COM2", COM2_PORT, COM2_GSI } };
 	unsigned int i;
@@ -97,7 +101,7 @@ static void soft_off(struct aml *aml)
 	aml_end(aml, pkg);
 }
 
-size_t dsdt_build(uint8_t *buf, size_t size, const struct serial_config *serial, unsigned int nr_serials)
+size_t dsdt_build(u8 *buf, size_t size, const struct serial_config *serial, unsigned int nr_serials)
 {
 	struct aml aml = { .buf = buf, .size = size };
 	struct aml_res rtc = { .len = 0 }, pm = { .len = 0 };

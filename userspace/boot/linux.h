@@ -5,11 +5,10 @@
 #ifndef MKVM_BOOT_LINUX_H
 #define MKVM_BOOT_LINUX_H
 
-#include <stdint.h>
-
 #include "boot/bzimage.h"
 #include "config.h"
 #include "guest_mem.h"
+#include "types.h"
 
 /* Selectors the 64-bit boot protocol asks for, and the table that holds them. */
 #define BOOT_CS		0x10
@@ -32,7 +31,7 @@ struct boot_source {
 	int kernel_fd;
 	int initrd_fd;
 	struct bzimage kernel;
-	uint64_t initrd_size;
+	u64 initrd_size;
 	gpa_t kernel_gpa;
 	gpa_t initrd_gpa;
 	gpa_t entry;

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An i8042 with nothing plugged in: enough for firmware and kernels that reset the machine or test the controller
- * through it. ACPI says it is absent, so an operating system does not look for a keyboard.
+ * An i8042 with nothing plugged in: enough for firmware and kernels that reset the machine or test
+ * the controller through it. ACPI says it is absent, so an operating system does not look for a
+ * keyboard.
  *
- * Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
+ * Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device
+ * Controller".
  */
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "dev/i8042.h"
 #include "machine.h"
 #include "report.h"
+#include "types.h"
 
-#define STATUS_OUTPUT_FULL	(1 << 0)
-#define STATUS_SYSTEM		(1 << 2)	/* self test passed */
-#define STATUS_COMMAND		(1 << 3)	/* last write went to the command port */
-#define STATUS_UNLOCKED		(1 << 4)
+#define STATUS_OUTPUT_FULL	BIT(0)
+#define STATUS_SYSTEM		BIT(2)	/* self test passed */
+#define STATUS_COMMAND		BIT(3)	/* last write went to the command port */
+#define STATUS_UNLOCKED		BIT(4)
 
 #define CMD_READ_CONFIG		0x20
 #define CMD_WRITE_CONFIG	0x60
@@ -30,32 +32,32 @@
 #define CMD_READ_OUTPUT		0xd0
 #define CMD_WRITE_OUTPUT	0xd1
 #define CMD_PULSE		0xf0		/* low nibble: lines to pulse, active low */
-#define PULSE_RESET		(1 << 0)
+#define PULSE_RESET		BIT(0)
 
 #define SELF_TEST_OK		0x55
 #define OUTPUT_PORT		0x03		/* not in reset, A20 enabled */
-#define CONFIG_DEFAULT		0x34		/* keyboard and mouse clocks off, self test passed */
+#define CONFIG_DEFAULT		0x34 /* keyboard and mouse clocks off, self test passed */
 
 struct i8042 {
 	struct machine *m;
 	pthread_mutex_t lock;
-	uint8_t config;
-	uint8_t output;
-	uint8_t command;	/* command that waits for its data byte, or 0 */
+	u8 config;
+	u8 output;
+	u8 command;	/* command that waits for its data byte, or 0 */
 	bool output_full;
 	bool last_was_command;
 };
 
-static void reply(struct i8042 *kbc, uint8_t value)
+static void reply(struct i8042 *kbc, u8 value)
 {
 	kbc->output = value;
 	kbc->output_full = true;
 }
 
-static uint64_t data_read(void *opaque, uint64_t offset, unsigned int size)
+static u64 data_read(void *opaque, u64 offset, unsigned int size)
 {
 	struct i8042 *kbc = opaque;
-	uint8_t value;
+	u8 value;
 
 	(void)offset;
 	(void)size;
@@ -66,7 +68,7 @@ static uint64_t data_read(void *opaque, uint64_t offset, unsigned int size)
 	return value;
 }
 
-static void data_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+static void data_write(void *opaque, u64 offset, unsigned int size, u64 value)
 {
 	struct i8042 *kbc = opaque;
 	bool reset;
@@ -76,7 +78,7 @@ static void data_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 	pthread_mutex_lock(&kbc->lock);
 	reset = kbc->command == CMD_WRITE_OUTPUT && !(value & PULSE_RESET);
 	if (kbc->command == CMD_WRITE_CONFIG)
-		kbc->config = (uint8_t)value;
+		kbc->config = (u8)value;
 	kbc->command = 0;
 	kbc->last_was_command = false;
 	pthread_mutex_unlock(&kbc->lock);
@@ -84,7 +86,7 @@ static void data_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 		machine_post(kbc->m, MACHINE_RESET);
 }
 
-static uint64_t status_read(void *opaque, uint64_t offset, unsigned int size)
+static u64 status_read(void *opaque, u64 offset, unsigned int size)
 {
 	struct i8042 *kbc = opaque;
 	unsigned int status = STATUS_SYSTEM | STATUS_UNLOCKED;
@@ -100,7 +102,7 @@ static uint64_t status_read(void *opaque, uint64_t offset, unsigned int size)
 	return status;
 }
 
-static void run_command(struct i8042 *kbc, uint8_t command)
+static void run_command(struct i8042 *kbc, u8 command)
 {
 	kbc->command = 0;
 	switch (command) {
@@ -119,13 +121,13 @@ static void run_command(struct i8042 *kbc, uint8_t command)
 		kbc->config |= 1 << 4;
 		break;
 	case CMD_ENABLE_KEYBOARD:
-		kbc->config &= (uint8_t)~(1 << 4);
+		kbc->config &= (u8)~BIT(4);
 		break;
 	case CMD_DISABLE_AUX:
 		kbc->config |= 1 << 5;
 		break;
 	case CMD_ENABLE_AUX:
-		kbc->config &= (uint8_t)~(1 << 5);
+		kbc->config &= (u8)~BIT(5);
 		break;
 	case CMD_READ_OUTPUT:
 		reply(kbc, OUTPUT_PORT);
@@ -139,10 +141,10 @@ static void run_command(struct i8042 *kbc, uint8_t command)
 	}
 }
 
-static void command_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+static void command_write(void *opaque, u64 offset, unsigned int size, u64 value)
 {
 	struct i8042 *kbc = opaque;
-	uint8_t command = (uint8_t)value;
+	u8 command = (u8)value;
 
 	(void)offset;
 	(void)size;

@@ -8,15 +8,17 @@
 
 #include "dev/msix.h"
 #include "dev/pci_regs.h"
+#include "types.h"
 
 #define CAP_SIZE	12
 #define VECTOR_MASKED	1u
 
-int msix_init(struct msix *msix, struct pci_dev *dev, unsigned int nr, unsigned int bar, uint32_t table, uint32_t pba)
+int msix_init(struct msix *msix, struct pci_dev *dev, unsigned int nr, unsigned int bar, u32 table,
+	      u32 pba)
 {
-	uint8_t body[CAP_SIZE] = { 0 };
-	uint16_t control = (uint16_t)(nr - 1);
-	uint32_t table_reg = table | bar, pba_reg = pba | bar;
+	u8 body[CAP_SIZE] = { 0 };
+	u16 control = (u16)(nr - 1);
+	u32 table_reg = table | bar, pba_reg = pba | bar;
 
 	memcpy(body + MSIX_CONTROL, &control, 2);
 	memcpy(body + 4, &table_reg, 4);
@@ -55,22 +57,22 @@ static void flush(struct msix *msix)
 	if (!msix->enabled || msix->masked || !msix->pending)
 		return;
 	for (i = 0; i < msix->nr; i++) {
-		const uint32_t *e = msix->entry[i];
+		const u32 *e = msix->entry[i];
 
 		if (!(msix->pending & 1u << i) || (e[3] & VECTOR_MASKED))
 			continue;
 		msix->pending &= ~(1u << i);
-		msix->send(msix->opaque, (uint64_t)e[1] << 32 | e[0], e[2]);
+		msix->send(msix->opaque, (u64)e[1] << 32 | e[0], e[2]);
 	}
 }
 
 void msix_config_written(struct msix *msix)
 {
-	uint8_t high = msix->dev->cfg[msix->cap + MSIX_CONTROL + 1];
+	u8 high = msix->dev->cfg[msix->cap + MSIX_CONTROL + 1];
 
 	pthread_mutex_lock(&msix->lock);
-	msix->enabled = high & MSIX_CONTROL_ENABLE >> 8;
-	msix->masked = high & MSIX_CONTROL_MASK >> 8;
+	msix->enabled = high & (MSIX_CONTROL_ENABLE >> 8);
+	msix->masked = high & (MSIX_CONTROL_MASK >> 8);
 	flush(msix);
 	pthread_mutex_unlock(&msix->lock);
 }
@@ -97,37 +99,40 @@ void msix_raise(struct msix *msix, unsigned int vector)
 	pthread_mutex_unlock(&msix->lock);
 }
 
-/* Software accesses the table in aligned 4- or 8-byte units; anything else is undefined and reads as zero. */
-static bool valid_access(uint64_t offset, unsigned int size)
+/*
+ * Software accesses the table in aligned 4- or 8-byte units; anything else is undefined and reads
+ * as zero.
+ */
+static bool valid_access(u64 offset, unsigned int size)
 {
 	return (size == 4 || size == 8) && offset % size == 0;
 }
 
-uint64_t msix_table_read(struct msix *msix, uint64_t offset, unsigned int size)
+u64 msix_table_read(struct msix *msix, u64 offset, unsigned int size)
 {
-	uint64_t value = 0;
+	u64 value = 0;
 
 	if (!valid_access(offset, size) || offset + size > msix->nr * MSIX_ENTRY_SIZE)
 		return 0;
 	pthread_mutex_lock(&msix->lock);
-	memcpy(&value, (uint8_t *)msix->entry + offset, size);
+	memcpy(&value, (u8 *)msix->entry + offset, size);
 	pthread_mutex_unlock(&msix->lock);
 	return value;
 }
 
-void msix_table_write(struct msix *msix, uint64_t offset, unsigned int size, uint64_t value)
+void msix_table_write(struct msix *msix, u64 offset, unsigned int size, u64 value)
 {
 	if (!valid_access(offset, size) || offset + size > msix->nr * MSIX_ENTRY_SIZE)
 		return;
 	pthread_mutex_lock(&msix->lock);
-	memcpy((uint8_t *)msix->entry + offset, &value, size);
+	memcpy((u8 *)msix->entry + offset, &value, size);
 	flush(msix);
 	pthread_mutex_unlock(&msix->lock);
 }
 
-uint64_t msix_pba_read(struct msix *msix, uint64_t offset, unsigned int size)
+u64 msix_pba_read(struct msix *msix, u64 offset, unsigned int size)
 {
-	uint64_t pending;
+	u64 pending;
 
 	if (!valid_access(offset, size) || offset >= 8)
 		return 0;

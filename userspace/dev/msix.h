@@ -6,10 +6,9 @@
 #define MKVM_DEV_MSIX_H
 
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "dev/pci.h"
+#include "types.h"
 
 #define MSIX_MAX_VECTORS	32
 #define MSIX_ENTRY_SIZE		16
@@ -28,7 +27,7 @@
  * @pending: one bit per vector that was raised while masked
  */
 struct msix {
-	void (*send)(void *opaque, uint64_t address, uint32_t data);
+	void (*send)(void *opaque, u64 address, u32 data);
 	void *opaque;
 	struct pci_dev *dev;
 	unsigned int cap;
@@ -36,8 +35,8 @@ struct msix {
 	pthread_mutex_t lock;
 	bool enabled;
 	bool masked;
-	uint32_t entry[MSIX_MAX_VECTORS][4];
-	uint32_t pending;
+	u32 entry[MSIX_MAX_VECTORS][4];
+	u32 pending;
 };
 
 /**
@@ -50,20 +49,26 @@ struct msix {
  *
  * Return: 0, or -1 if configuration space is full.
  */
-int msix_init(struct msix *msix, struct pci_dev *dev, unsigned int nr, unsigned int bar, uint32_t table, uint32_t pba);
+int msix_init(struct msix *msix, struct pci_dev *dev, unsigned int nr, unsigned int bar, u32 table,
+	      u32 pba);
 void msix_reset(struct msix *msix);
 
-/** msix_config_written() - the guest may have changed the control register; configuration lock held */
+/**
+ * msix_config_written() - the guest may have changed the control register; configuration lock held
+ */
 void msix_config_written(struct msix *msix);
 
 /** msix_is_enabled() - if not, the function interrupts by its pin */
 bool msix_is_enabled(struct msix *msix);
 
-/** msix_raise() - send the message of @vector, or remember it while masked; a bad vector does nothing */
+/**
+ * msix_raise() - send the message of @vector, or remember it while masked; a bad vector does
+ *	nothing
+ */
 void msix_raise(struct msix *msix, unsigned int vector);
 
-uint64_t msix_table_read(struct msix *msix, uint64_t offset, unsigned int size);
-void msix_table_write(struct msix *msix, uint64_t offset, unsigned int size, uint64_t value);
-uint64_t msix_pba_read(struct msix *msix, uint64_t offset, unsigned int size);
+u64 msix_table_read(struct msix *msix, u64 offset, unsigned int size);
+void msix_table_write(struct msix *msix, u64 offset, unsigned int size, u64 value);
+u64 msix_pba_read(struct msix *msix, u64 offset, unsigned int size);
 
 #endif

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Configuration space of one PCI function: which bits are writable, where its BARs are mapped, its capability list.
+ * Configuration space of one PCI function: which bits are writable, where its BARs are mapped, its
+ * capability list.
  */
 #include <string.h>
 
 #include "dev/msix.h"
 #include "dev/pci.h"
 #include "dev/pci_regs.h"
+#include "types.h"
 
-static uint32_t get(const uint8_t *p, unsigned int size)
+static u32 get(const u8 *p, unsigned int size)
 {
-	uint32_t value = 0;
+	u32 value = 0;
 
 	memcpy(&value, p, size);
 	return value;
 }
 
-static void put(uint8_t *p, unsigned int size, uint32_t value)
+static void put(u8 *p, unsigned int size, u32 value)
 {
 	memcpy(p, &value, size);
 }
@@ -37,18 +39,20 @@ void pci_dev_init(struct pci_dev *dev, const struct pci_ident *ident, struct bus
 	put(dev->cfg + PCI_CLASS, 3, ident->class_code);
 	put(dev->cfg + PCI_SUBSYS_VENDOR, 2, ident->subsys_vendor);
 	put(dev->cfg + PCI_SUBSYS_DEVICE, 2, ident->subsys_device);
-	put(dev->wmask + PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF);
+	put(dev->wmask + PCI_COMMAND, 2,
+	    PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF);
 	put(dev->wmask + PCI_CACHE_LINE, 1, 0xff);
 	put(dev->wmask + PCI_INT_LINE, 1, 0xff);
 }
 
-void pci_add_bar(struct pci_dev *dev, unsigned int nr, uint32_t size, const struct bus_ops *ops, void *opaque)
+void pci_add_bar(struct pci_dev *dev, unsigned int nr, u32 size, const struct bus_ops *ops,
+		 void *opaque)
 {
 	dev->bar[nr] = (struct pci_bar){ .size = size, .ops = ops, .opaque = opaque };
 	put(dev->wmask + PCI_BAR0 + nr * 4, 4, ~(size - 1));
 }
 
-unsigned int pci_add_capability(struct pci_dev *dev, uint8_t id, const void *body, unsigned int len)
+unsigned int pci_add_capability(struct pci_dev *dev, u8 id, const void *body, unsigned int len)
 {
 	unsigned int offset = (dev->cap_end + 3) & ~3u;
 	unsigned int link = PCI_CAP_POINTER;
@@ -57,7 +61,7 @@ unsigned int pci_add_capability(struct pci_dev *dev, uint8_t id, const void *bod
 		return 0;
 	while (dev->cfg[link])
 		link = dev->cfg[link] + 1u;
-	dev->cfg[link] = (uint8_t)offset;
+	dev->cfg[link] = (u8)offset;
 	memcpy(dev->cfg + offset, body, len);
 	dev->cfg[offset] = id;
 	dev->cfg[offset + 1] = 0;
@@ -74,7 +78,7 @@ static void update_bars(struct pci_dev *dev)
 
 	for (i = 0; i < PCI_BARS; i++) {
 		struct pci_bar *bar = &dev->bar[i];
-		uint64_t base;
+		u64 base;
 
 		if (!bar->size)
 			continue;
@@ -84,8 +88,12 @@ static void update_bars(struct pci_dev *dev)
 		if (bar->attached)
 			bus_detach(dev->mmio, bar->base);
 		bar->attached = false;
-		/* An address that collides with another device stays unanswered until the guest moves one. */
-		if (decode && base && !bus_attach(dev->mmio, base, bar->size, bar->ops, bar->opaque)) {
+		/*
+		 * An address that collides with another device stays unanswered until the guest
+		 * moves one.
+		 */
+		if (decode && base &&
+		    !bus_attach(dev->mmio, base, bar->size, bar->ops, bar->opaque)) {
 			bar->attached = true;
 			bar->base = base;
 		}
@@ -100,19 +108,20 @@ void pci_dev_reset(struct pci_dev *dev)
 		msix_reset(dev->msix);
 }
 
-uint32_t pci_cfg_read(struct pci_dev *dev, unsigned int offset, unsigned int size)
+u32 pci_cfg_read(struct pci_dev *dev, unsigned int offset, unsigned int size)
 {
 	if (offset >= PCI_FIRST_CAP && dev->hook)
 		dev->hook->read(dev->hook_opaque, offset, size);
 	return get(dev->cfg + offset, size);
 }
 
-void pci_cfg_write(struct pci_dev *dev, unsigned int offset, unsigned int size, uint32_t value)
+void pci_cfg_write(struct pci_dev *dev, unsigned int offset, unsigned int size, u32 value)
 {
-	uint32_t mask = get(dev->wmask + offset, size);
+	u32 mask = get(dev->wmask + offset, size);
 
 	put(dev->cfg + offset, size, (get(dev->cfg + offset, size) & ~mask) | (value & mask));
-	if (overlaps(offset, size, PCI_COMMAND, 2) || overlaps(offset, size, PCI_BAR0, PCI_BARS * 4))
+	if (overlaps(offset, size, PCI_COMMAND, 2) ||
+	    overlaps(offset, size, PCI_BAR0, PCI_BARS * 4))
 		update_bars(dev);
 	if (dev->msix)
 		msix_config_written(dev->msix);

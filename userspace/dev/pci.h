@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A PCI function: configuration space, base address registers, capabilities, interrupt pin; and the bus it sits on.
+ * A PCI function: configuration space, base address registers, capabilities, interrupt pin; and the
+ * bus it sits on.
  */
 #ifndef MKVM_DEV_PCI_H
 #define MKVM_DEV_PCI_H
 
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "bus.h"
 #include "layout.h"
+#include "types.h"
 
 struct machine;
 struct msix;
@@ -33,10 +33,10 @@ static inline unsigned int pci_slot_gsi(unsigned int slot)
  * @base: where it is attached now, if @attached
  */
 struct pci_bar {
-	uint32_t size;
+	u32 size;
 	const struct bus_ops *ops;
 	void *opaque;
-	uint64_t base;
+	u64 base;
 	bool attached;
 };
 
@@ -45,10 +45,10 @@ struct pci_bar {
  * @class_code: base class, subclass and programming interface, 24 bits
  */
 struct pci_ident {
-	uint16_t vendor, device;
-	uint16_t subsys_vendor, subsys_device;
-	uint32_t class_code;
-	uint8_t revision;
+	u16 vendor, device;
+	u16 subsys_vendor, subsys_device;
+	u32 class_code;
+	u8 revision;
 };
 
 /**
@@ -79,9 +79,9 @@ struct pci_cfg_hook {
 struct pci_dev {
 	struct bus *mmio;
 	unsigned int slot;
-	uint8_t cfg[PCI_CFG_SIZE];
-	uint8_t wmask[PCI_CFG_SIZE];
-	uint8_t initial[PCI_CFG_SIZE];
+	u8 cfg[PCI_CFG_SIZE];
+	u8 wmask[PCI_CFG_SIZE];
+	u8 initial[PCI_CFG_SIZE];
 	unsigned int cap_end;
 	struct pci_bar bar[PCI_BARS];
 	struct msix *msix;
@@ -94,17 +94,21 @@ struct pci_dev {
 void pci_dev_init(struct pci_dev *dev, const struct pci_ident *ident, struct bus *mmio);
 
 /** pci_add_bar() - the guest places a region of @size bytes (a power of two, at least 16) */
-void pci_add_bar(struct pci_dev *dev, unsigned int nr, uint32_t size, const struct bus_ops *ops, void *opaque);
+void pci_add_bar(struct pci_dev *dev, unsigned int nr, u32 size, const struct bus_ops *ops,
+		 void *opaque);
 
-/** pci_add_capability() - append a capability of @len bytes; return its offset, or 0 if it does not fit */
-unsigned int pci_add_capability(struct pci_dev *dev, uint8_t id, const void *body, unsigned int len);
+/**
+ * pci_add_capability() - append a capability of @len bytes; return its offset, or 0 if it does not
+ *	fit
+ */
+unsigned int pci_add_capability(struct pci_dev *dev, u8 id, const void *body, unsigned int len);
 
 /** pci_dev_reset() - configuration space as at power-on; BARs are detached */
 void pci_dev_reset(struct pci_dev *dev);
 
 /** pci_cfg_read() - @size is 1, 2 or 4, and @offset + @size at most 256 */
-uint32_t pci_cfg_read(struct pci_dev *dev, unsigned int offset, unsigned int size);
-void pci_cfg_write(struct pci_dev *dev, unsigned int offset, unsigned int size, uint32_t value);
+u32 pci_cfg_read(struct pci_dev *dev, unsigned int offset, unsigned int size);
+void pci_cfg_write(struct pci_dev *dev, unsigned int offset, unsigned int size, u32 value);
 
 /* pci_host.c: the bus */
 
@@ -114,13 +118,17 @@ int pci_host_create(struct machine *m);
 /**
  * pci_host_add() - put a function into the next free slot
  *
- * Takes the power-on state from the function as it is now, with addresses given to its BARs, as firmware would.
+ * Takes the power-on state from the function as it is now, with addresses given to its BARs, as
+ * firmware would.
  *
  * Return: 0, or -1 after a report.
  */
 int pci_host_add(struct machine *m, struct pci_dev *dev);
 
-/** pci_set_intx() - drive the function's interrupt pin; the line is shared with other slots; any thread */
+/**
+ * pci_set_intx() - drive the function's interrupt pin; the line is shared with other slots; any
+ *	thread
+ */
 void pci_set_intx(struct machine *m, struct pci_dev *dev, bool level);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PCI bus 0: the host bridge, configuration mechanism #1, slot and address assignment, and the interrupt lines the
- * slots share.
+ * PCI bus 0: the host bridge, configuration mechanism #1, slot and address assignment, and the
+ * interrupt lines the slots share.
  *
  * Source: PCI Local Bus Specification 3.0, "Software Generation of Configuration Transactions".
  */
@@ -11,10 +11,11 @@
 #include "dev/pci_regs.h"
 #include "machine.h"
 #include "report.h"
+#include "types.h"
 
-#define ADDR_ENABLE		(1u << 31)
-#define RESET_PORT		(PCI_ADDR_PORT + 1)	/* reset control register, byte access only */
-#define RESET_CPU		(1 << 2)
+#define ADDR_ENABLE		BIT(31)
+#define RESET_PORT		(PCI_ADDR_PORT + 1) /* reset control register, byte access only */
+#define RESET_CPU		BIT(2)
 
 #define HOST_BRIDGE_VENDOR	0x8086
 #define HOST_BRIDGE_DEVICE	0x0d57		/* a generic host bridge that no driver binds to */
@@ -34,18 +35,19 @@ struct pci_host {
 	struct pci_dev *slot[PCI_SLOTS];
 	pthread_mutex_t cfg_lock;
 	pthread_mutex_t irq_lock;
-	uint32_t address;
-	uint64_t next_bar;
-	uint32_t asserted[PCI_GSI_COUNT];
-	uint32_t intx;
+	u32 address;
+	u64 next_bar;
+	u32 asserted[PCI_GSI_COUNT];
+	u32 intx;
 };
 
 /* Bring the shared line of @dev in line with its pin. Called with irq_lock held. */
 static void update_line(struct pci_host *host, struct pci_dev *dev)
 {
 	unsigned int line = pci_slot_gsi(dev->slot) - PCI_GSI_BASE;
-	uint32_t bit = 1u << dev->slot, before = host->asserted[line];
-	bool off = __atomic_load_n(&dev->cfg[PCI_COMMAND + 1], __ATOMIC_RELAXED) & PCI_COMMAND_INTX_OFF >> 8;
+	u32 bit = 1u << dev->slot, before = host->asserted[line];
+	bool off = __atomic_load_n(&dev->cfg[PCI_COMMAND + 1], __ATOMIC_RELAXED) &
+		   PCI_COMMAND_INTX_OFF >> 8;
 
 	if ((host->intx & bit) && !off)
 		host->asserted[line] |= bit;
@@ -78,10 +80,10 @@ static struct pci_dev *selected(struct pci_host *host)
 	return host->slot[(host->address >> 11) & (PCI_SLOTS - 1)];
 }
 
-static uint64_t address_read(void *opaque, uint64_t offset, unsigned int size)
+static u64 address_read(void *opaque, u64 offset, unsigned int size)
 {
 	struct pci_host *host = opaque;
-	uint32_t value;
+	u32 value;
 
 	if (offset || size != 4)
 		return UINT64_MAX;
@@ -91,7 +93,7 @@ static uint64_t address_read(void *opaque, uint64_t offset, unsigned int size)
 	return value;
 }
 
-static void address_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+static void address_write(void *opaque, u64 offset, unsigned int size, u64 value)
 {
 	struct pci_host *host = opaque;
 
@@ -103,14 +105,14 @@ static void address_write(void *opaque, uint64_t offset, unsigned int size, uint
 	if (offset || size != 4)
 		return;
 	pthread_mutex_lock(&host->cfg_lock);
-	host->address = (uint32_t)value & (ADDR_ENABLE | 0xfffffc);
+	host->address = (u32)value & (ADDR_ENABLE | 0xfffffc);
 	pthread_mutex_unlock(&host->cfg_lock);
 }
 
-static uint64_t data_read(void *opaque, uint64_t offset, unsigned int size)
+static u64 data_read(void *opaque, u64 offset, unsigned int size)
 {
 	struct pci_host *host = opaque;
-	uint32_t value = UINT32_MAX;
+	u32 value = UINT32_MAX;
 	struct pci_dev *dev;
 
 	pthread_mutex_lock(&host->cfg_lock);
@@ -121,7 +123,7 @@ static uint64_t data_read(void *opaque, uint64_t offset, unsigned int size)
 	return value;
 }
 
-static void data_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+static void data_write(void *opaque, u64 offset, unsigned int size, u64 value)
 {
 	struct pci_host *host = opaque;
 	struct pci_dev *dev;
@@ -129,7 +131,7 @@ static void data_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 	pthread_mutex_lock(&host->cfg_lock);
 	dev = selected(host);
 	if (dev && size <= 4) {
-		pci_cfg_write(dev, (host->address & 0xfc) + (unsigned int)offset, size, (uint32_t)value);
+		pci_cfg_write(dev, (host->address & 0xfc) + (unsigned int)offset, size, (u32)value);
 		pthread_mutex_lock(&host->irq_lock);
 		if (dev->slot)
 			update_line(host, dev);
@@ -172,8 +174,8 @@ static int assign_bars(struct pci_host *host, struct pci_dev *dev)
 	unsigned int i;
 
 	for (i = 0; i < PCI_BARS; i++) {
-		uint64_t size = dev->bar[i].size;
-		uint64_t base = size ? (host->next_bar + size - 1) & ~(size - 1) : 0;
+		u64 size = dev->bar[i].size;
+		u64 base = size ? (host->next_bar + size - 1) & ~(size - 1) : 0;
 		unsigned int byte;
 
 		if (!size)
@@ -181,7 +183,7 @@ static int assign_bars(struct pci_host *host, struct pci_dev *dev)
 		if (base + size - 1 > PCI_MMIO_END)
 			return report("no room in the PCI memory window");
 		for (byte = 0; byte < 4; byte++)
-			dev->cfg[PCI_BAR0 + i * 4 + byte] |= (uint8_t)(base >> (8 * byte));
+			dev->cfg[PCI_BAR0 + i * 4 + byte] |= (u8)(base >> (8 * byte));
 		host->next_bar = base + size;
 	}
 	return 0;
@@ -198,7 +200,7 @@ int pci_host_add(struct machine *m, struct pci_dev *dev)
 		return report("no free PCI slot; at most %d devices", PCI_SLOTS - 1);
 	dev->slot = slot;
 	if (dev->cfg[PCI_INT_PIN])
-		dev->cfg[PCI_INT_LINE] = (uint8_t)pci_slot_gsi(slot);
+		dev->cfg[PCI_INT_LINE] = (u8)pci_slot_gsi(slot);
 	if (assign_bars(host, dev))
 		return -1;
 	for (unsigned int i = 0; i < PCI_CFG_SIZE; i++)
@@ -210,7 +212,9 @@ int pci_host_add(struct machine *m, struct pci_dev *dev)
 int pci_host_create(struct machine *m)
 {
 	static const struct pci_ident ident = {
-		.vendor = HOST_BRIDGE_VENDOR, .device = HOST_BRIDGE_DEVICE, .class_code = CLASS_HOST_BRIDGE,
+		.vendor = HOST_BRIDGE_VENDOR,
+		.device = HOST_BRIDGE_DEVICE,
+		.class_code = CLASS_HOST_BRIDGE,
 	};
 	struct pci_host *host = calloc(1, sizeof(*host));
 

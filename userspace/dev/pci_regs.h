@@ -2,7 +2,8 @@
 /*
  * Registers of PCI configuration space.
  *
- * Source: PCI Local Bus Specification 3.0, "Configuration Space" and "MSI-X Capability and Table Structures".
+ * Source: PCI Local Bus Specification 3.0, "Configuration Space" and "MSI-X Capability and Table
+ * Structures".
  */
 #ifndef MKVM_DEV_PCI_REGS_H
 #define MKVM_DEV_PCI_REGS_H
@@ -10,12 +11,12 @@
 #define PCI_VENDOR		0x00
 #define PCI_DEVICE		0x02
 #define PCI_COMMAND		0x04
-#define PCI_COMMAND_IO		(1 << 0)
-#define PCI_COMMAND_MEMORY	(1 << 1)
-#define PCI_COMMAND_MASTER	(1 << 2)
-#define PCI_COMMAND_INTX_OFF	(1 << 10)
+#define PCI_COMMAND_IO		BIT(0)
+#define PCI_COMMAND_MEMORY	BIT(1)
+#define PCI_COMMAND_MASTER	BIT(2)
+#define PCI_COMMAND_INTX_OFF	BIT(10)
 #define PCI_STATUS		0x06
-#define PCI_STATUS_CAPS		(1 << 4)
+#define PCI_STATUS_CAPS		BIT(4)
 #define PCI_REVISION		0x08
 #define PCI_CLASS		0x09
 #define PCI_CACHE_LINE		0x0c
@@ -32,7 +33,7 @@
 #define PCI_CAP_ID_MSIX		0x11
 
 #define MSIX_CONTROL		2	/* offset in the capability */
-#define MSIX_CONTROL_MASK	(1 << 14)
-#define MSIX_CONTROL_ENABLE	(1 << 15)
+#define MSIX_CONTROL_MASK	BIT(14)
+#define MSIX_CONTROL_ENABLE	BIT(15)
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ACPI fixed hardware: the PM1 registers, through which an operating system powers off, the PM timer, and a
- * reset register.
+ * ACPI fixed hardware: the PM1 registers, through which an operating system powers off, the PM
+ * timer, and a reset register.
  *
  * Source: ACPI Specification 6.4, "ACPI Hardware Specification", "Fixed Hardware Features".
  */
@@ -12,31 +12,35 @@
 #include "dev/pm.h"
 #include "machine.h"
 #include "report.h"
+#include "types.h"
 
 #define PM_TIMER_HZ	3579545ULL
 
-#define CONTROL_SCI_EN	(1 << 0)
+#define CONTROL_SCI_EN	BIT(0)
 #define CONTROL_SLP_TYP	(7 << 10)
-#define CONTROL_SLP_EN	(1 << 13)
+#define CONTROL_SLP_EN	BIT(13)
 
-/* Enable bits: timer, global lock, power button, sleep button, RTC. No event of these is ever raised here. */
+/*
+ * Enable bits: timer, global lock, power button, sleep button, RTC. No event of these is ever
+ * raised here.
+ */
 #define EVENT_ENABLES	0x0721
 
 struct pm {
 	struct machine *m;
 	pthread_mutex_t lock;	/* status, enable, control */
-	uint16_t status;
-	uint16_t enable;
-	uint16_t control;
+	u16 status;
+	u16 enable;
+	u16 control;
 };
 
-static uint32_t timer_value(void)
+static u32 timer_value(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint32_t)((uint64_t)ts.tv_sec * PM_TIMER_HZ +
-			  (uint64_t)ts.tv_nsec * PM_TIMER_HZ / 1000000000ULL);
+	return (u32)((u64)ts.tv_sec * PM_TIMER_HZ +
+			  (u64)ts.tv_nsec * PM_TIMER_HZ / 1000000000ULL);
 }
 
 static void update_sci(struct pm *pm)
@@ -45,10 +49,10 @@ static void update_sci(struct pm *pm)
 }
 
 /* All registers as one little-endian image, so that any width and alignment of an access works. */
-static uint64_t pm_read(void *opaque, uint64_t offset, unsigned int size)
+static u64 pm_read(void *opaque, u64 offset, unsigned int size)
 {
 	struct pm *pm = opaque;
-	uint64_t low, high, value;
+	u64 low, high, value;
 
 	if (offset >= PM_TIMER) {
 		high = timer_value();
@@ -56,24 +60,24 @@ static uint64_t pm_read(void *opaque, uint64_t offset, unsigned int size)
 		return offset < PM_RESET ? value : 0;
 	}
 	pthread_mutex_lock(&pm->lock);
-	low = pm->status | (uint64_t)pm->enable << 16 | (uint64_t)pm->control << 32;
+	low = pm->status | (u64)pm->enable << 16 | (u64)pm->control << 32;
 	pthread_mutex_unlock(&pm->lock);
 	value = low >> (offset * 8);
 	(void)size;
 	return value;
 }
 
-static void write_control(struct pm *pm, uint16_t value)
+static void write_control(struct pm *pm, u16 value)
 {
 	pthread_mutex_lock(&pm->lock);
 	/* SCI_EN stays set: there is no legacy mode. SLP_EN reads as zero. */
-	pm->control = (uint16_t)((value & CONTROL_SLP_TYP) | CONTROL_SCI_EN);
+	pm->control = (u16)((value & CONTROL_SLP_TYP) | CONTROL_SCI_EN);
 	pthread_mutex_unlock(&pm->lock);
 	if ((value & CONTROL_SLP_EN) && (value & CONTROL_SLP_TYP) == PM_SLP_TYP_S5 << 10)
 		machine_post(pm->m, MACHINE_POWEROFF);
 }
 
-static void pm_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+static void pm_write(void *opaque, u64 offset, unsigned int size, u64 value)
 {
 	struct pm *pm = opaque;
 
@@ -83,18 +87,18 @@ static void pm_write(void *opaque, uint64_t offset, unsigned int size, uint64_t 
 		return;
 	}
 	if (offset == PM1_CONTROL && size >= 2) {
-		write_control(pm, (uint16_t)value);
+		write_control(pm, (u16)value);
 		return;
 	}
 	if (offset > PM1_EVENT + 2 || (offset & 1) || size < 2)
 		return;
 	pthread_mutex_lock(&pm->lock);
 	if (offset == PM1_EVENT) {
-		pm->status &= (uint16_t)~value;
+		pm->status &= (u16)~value;
 		if (size >= 4)
-			pm->enable = (uint16_t)((value >> 16) & EVENT_ENABLES);
+			pm->enable = (u16)((value >> 16) & EVENT_ENABLES);
 	} else {
-		pm->enable = (uint16_t)(value & EVENT_ENABLES);
+		pm->enable = (u16)(value & EVENT_ENABLES);
 	}
 	update_sci(pm);
 	pthread_mutex_unlock(&pm->lock);

@@ -1,48 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * MC146818 clock and CMOS memory: the host's UTC, plus whatever offset the guest gives it by setting the clock.
- * There is no periodic, alarm or update interrupt.
+ * MC146818 clock and CMOS memory: the host's UTC, plus whatever offset the guest gives it by
+ * setting the clock. There is no periodic, alarm or update interrupt.
  *
- * Source: Motorola MC146818 data sheet (ADI856R2), "Address Map", "Time, Calendar, and Alarm Locations".
+ * Source: Motorola MC146818 data sheet (ADI856R2), "Address Map", "Time, Calendar, and Alarm
+ * Locations".
  */
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "dev/rtc.h"
 #include "machine.h"
 #include "report.h"
+#include "types.h"
 
 #define CMOS_SIZE	128
 
 enum {
-	RTC_SECONDS = 0x00, RTC_MINUTES = 0x02, RTC_HOURS = 0x04, RTC_WEEKDAY = 0x06, RTC_DAY = 0x07,
-	RTC_MONTH = 0x08, RTC_YEAR = 0x09, RTC_A = 0x0a, RTC_B = 0x0b, RTC_C = 0x0c, RTC_D = 0x0d,
+	RTC_SECONDS = 0x00,
+	RTC_MINUTES = 0x02,
+	RTC_HOURS = 0x04,
+	RTC_WEEKDAY = 0x06,
+	RTC_DAY = 0x07,
+	RTC_MONTH = 0x08,
+	RTC_YEAR = 0x09,
+	RTC_A = 0x0a,
+	RTC_B = 0x0b,
+	RTC_C = 0x0c,
+	RTC_D = 0x0d,
 	RTC_CENTURY = 0x32,
 };
 
 #define A_DEFAULT	0x26		/* 32768 Hz time base, 1024 Hz rate; never updating */
-#define B_SET		(1 << 7)	/* the guest is setting the clock */
-#define B_BINARY	(1 << 2)
-#define B_24H		(1 << 1)
+#define B_SET		BIT(7)	/* the guest is setting the clock */
+#define B_BINARY	BIT(2)
+#define B_24H		BIT(1)
 #define B_WRITABLE	(B_SET | B_BINARY | B_24H | 1)
-#define D_VALID		(1 << 7)
-#define HOUR_PM		(1 << 7)
+#define D_VALID		BIT(7)
+#define HOUR_PM		BIT(7)
 
 struct rtc {
 	pthread_mutex_t lock;
-	uint8_t index;
-	uint8_t cmos[CMOS_SIZE];	/* the time fields are valid only while B_SET */
-	int64_t offset;			/* guest clock minus host clock, seconds */
+	u8 index;
+	u8 cmos[CMOS_SIZE];	/* the time fields are valid only while B_SET */
+	s64 offset;			/* guest clock minus host clock, seconds */
 };
 
-static uint8_t encode(const struct rtc *rtc, int value)
+static u8 encode(const struct rtc *rtc, int value)
 {
-	return (uint8_t)(rtc->cmos[RTC_B] & B_BINARY ? value : value / 10 << 4 | value % 10);
+	return (u8)(rtc->cmos[RTC_B] & B_BINARY ? value : value / 10 << 4 | value % 10);
 }
 
-static int decode(const struct rtc *rtc, uint8_t value)
+static int decode(const struct rtc *rtc, u8 value)
 {
 	return rtc->cmos[RTC_B] & B_BINARY ? value : (value >> 4) * 10 + (value & 0xf);
 }
@@ -68,7 +78,7 @@ static bool is_time_field(unsigned int reg)
 static void latch(struct rtc *rtc)
 {
 	time_t now = time(NULL) + (time_t)rtc->offset;
-	uint8_t *r = rtc->cmos;
+	u8 *r = rtc->cmos;
 	struct tm tm;
 
 	if (!gmtime_r(&now, &tm))
@@ -78,7 +88,8 @@ static void latch(struct rtc *rtc)
 	if (r[RTC_B] & B_24H)
 		r[RTC_HOURS] = encode(rtc, tm.tm_hour);
 	else
-		r[RTC_HOURS] = (uint8_t)(encode(rtc, (tm.tm_hour + 11) % 12 + 1) | (tm.tm_hour >= 12 ? HOUR_PM : 0));
+		r[RTC_HOURS] = (u8)(encode(rtc, (tm.tm_hour + 11) % 12 + 1) |
+				    (tm.tm_hour >= 12 ? HOUR_PM : 0));
 	r[RTC_WEEKDAY] = encode(rtc, tm.tm_wday + 1);
 	r[RTC_DAY] = encode(rtc, tm.tm_mday);
 	r[RTC_MONTH] = encode(rtc, tm.tm_mon + 1);
@@ -89,7 +100,7 @@ static void latch(struct rtc *rtc)
 /* Registers to clock: the guest has set it. */
 static void unlatch(struct rtc *rtc)
 {
-	const uint8_t *r = rtc->cmos;
+	const u8 *r = rtc->cmos;
 	int hour = decode(rtc, r[RTC_HOURS] & (r[RTC_B] & B_24H ? 0xff : 0x7f));
 	struct tm tm = {
 		.tm_sec = decode(rtc, r[RTC_SECONDS]),
@@ -103,13 +114,13 @@ static void unlatch(struct rtc *rtc)
 		hour = hour % 12 + (r[RTC_HOURS] & HOUR_PM ? 12 : 0);
 	tm.tm_hour = hour;
 	/* Every field is a byte, so timegm() cannot overflow. */
-	rtc->offset = (int64_t)timegm(&tm) - (int64_t)time(NULL);
+	rtc->offset = (s64)timegm(&tm) - (s64)time(NULL);
 }
 
-static uint64_t rtc_read(void *opaque, uint64_t offset, unsigned int size)
+static u64 rtc_read(void *opaque, u64 offset, unsigned int size)
 {
 	struct rtc *rtc = opaque;
-	uint8_t value;
+	u8 value;
 
 	(void)size;
 	/* The index port is write-only. */
@@ -123,12 +134,15 @@ static uint64_t rtc_read(void *opaque, uint64_t offset, unsigned int size)
 	return value;
 }
 
-static void write_register(struct rtc *rtc, uint8_t value)
+static void write_register(struct rtc *rtc, u8 value)
 {
 	unsigned int reg = rtc->index;
 
 	if (is_time_field(reg)) {
-		/* Without SET the chip takes the write between two updates: read, change, write back. */
+		/*
+		 * Without SET the chip takes the write between two updates: read, change, write
+		 * back.
+		 */
 		bool running = !(rtc->cmos[RTC_B] & B_SET);
 
 		if (running)
@@ -158,7 +172,7 @@ static void write_register(struct rtc *rtc, uint8_t value)
 	}
 }
 
-static void rtc_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+static void rtc_write(void *opaque, u64 offset, unsigned int size, u64 value)
 {
 	struct rtc *rtc = opaque;
 
@@ -168,7 +182,7 @@ static void rtc_write(void *opaque, uint64_t offset, unsigned int size, uint64_t
 	if (offset == 0)
 		rtc->index = value & (CMOS_SIZE - 1);
 	else
-		write_register(rtc, (uint8_t)value);
+		write_register(rtc, (u8)value);
 	pthread_mutex_unlock(&rtc->lock);
 }
 
@@ -180,7 +194,7 @@ static void rtc_reset(void *opaque)
 	struct rtc *rtc = opaque;
 
 	rtc->index = 0;
-	rtc->cmos[RTC_B] &= (uint8_t)~B_SET;
+	rtc->cmos[RTC_B] &= (u8)~B_SET;
 }
 
 static void rtc_destroy(void *opaque)

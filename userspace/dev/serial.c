@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A 16550A UART: registers, FIFOs, interrupts, loopback. Characters travel in no time, so the transmitter is
- * always empty and a character timeout is due as soon as the receiver holds less than its trigger level.
+ * A 16550A UART: registers, FIFOs, interrupts, loopback. Characters travel in no time, so the
+ * transmitter is always empty and a character timeout is due as soon as the receiver holds less
+ * than its trigger level.
  *
- * The other end of the line honours RTS: while the guest holds it low, input waits. A driver that is still probing or
- * resetting the chip thus loses nothing.
+ * The other end of the line honours RTS: while the guest holds it low, input waits. A driver that
+ * is still probing or resetting the chip thus loses nothing.
  *
  * Source: Texas Instruments PC16550D data sheet (SNLS378C), "Registers".
  */
@@ -14,13 +15,14 @@
 #include "dev/serial.h"
 #include "machine.h"
 #include "report.h"
+#include "types.h"
 
 enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR };
 
-#define IER_RX			(1 << 0)
-#define IER_THR			(1 << 1)
-#define IER_LINE		(1 << 2)
-#define IER_MODEM		(1 << 3)
+#define IER_RX			BIT(0)
+#define IER_THR			BIT(1)
+#define IER_LINE		BIT(2)
+#define IER_MODEM		BIT(3)
 #define IER_MASK		0x0f
 
 #define IIR_NONE		0x01
@@ -31,30 +33,30 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 #define IIR_LINE		0x06
 #define IIR_FIFO_ENABLED	0xc0
 
-#define FCR_ENABLE		(1 << 0)
-#define FCR_CLEAR_RX		(1 << 1)
-#define FCR_CLEAR_TX		(1 << 2)
+#define FCR_ENABLE		BIT(0)
+#define FCR_CLEAR_RX		BIT(1)
+#define FCR_CLEAR_TX		BIT(2)
 #define FCR_KEPT		0xc9	/* enable, DMA mode, trigger level */
 
-#define LCR_DLAB		(1 << 7)
+#define LCR_DLAB		BIT(7)
 
-#define MCR_RTS			(1 << 1)
-#define MCR_OUT2		(1 << 3)	/* gates the interrupt line, on a PC */
-#define MCR_LOOP		(1 << 4)
+#define MCR_RTS			BIT(1)
+#define MCR_OUT2		BIT(3)	/* gates the interrupt line, on a PC */
+#define MCR_LOOP		BIT(4)
 #define MCR_MASK		0x1f
 
-#define LSR_DATA		(1 << 0)
-#define LSR_OVERRUN		(1 << 1)
+#define LSR_DATA		BIT(0)
+#define LSR_OVERRUN		BIT(1)
 #define LSR_ERRORS		0x1e
-#define LSR_THR_EMPTY		(1 << 5)
-#define LSR_TX_EMPTY		(1 << 6)
+#define LSR_THR_EMPTY		BIT(5)
+#define LSR_TX_EMPTY		BIT(6)
 
 #define MSR_DELTAS		0x0f
-#define MSR_TRAILING_RI		(1 << 2)
-#define MSR_CTS			(1 << 4)
-#define MSR_DSR			(1 << 5)
-#define MSR_RI			(1 << 6)
-#define MSR_DCD			(1 << 7)
+#define MSR_TRAILING_RI		BIT(2)
+#define MSR_CTS			BIT(4)
+#define MSR_DSR			BIT(5)
+#define MSR_RI			BIT(6)
+#define MSR_DCD			BIT(7)
 
 static unsigned int fifo_size(const struct serial *s)
 {
@@ -63,13 +65,13 @@ static unsigned int fifo_size(const struct serial *s)
 
 static unsigned int trigger_level(const struct serial *s)
 {
-	static const uint8_t levels[4] = { 1, 4, 8, 14 };
+	static const u8 levels[4] = { 1, 4, 8, 14 };
 
 	return s->fcr & FCR_ENABLE ? levels[s->fcr >> 6] : 1;
 }
 
 /* The interrupt of highest priority that is pending and enabled. */
-static uint8_t pending(const struct serial *s)
+static u8 pending(const struct serial *s)
 {
 	if ((s->ier & IER_LINE) && (s->lsr & LSR_ERRORS))
 		return IIR_LINE;
@@ -96,25 +98,25 @@ static void update_irq(struct serial *s)
 /* Modem inputs: a connected, ready peer; in loopback mode the chip's own outputs. */
 static void update_modem(struct serial *s)
 {
-	uint8_t lines = MSR_DCD | MSR_DSR | MSR_CTS, changed;
+	u8 lines = MSR_DCD | MSR_DSR | MSR_CTS, changed;
 
 	if (s->mcr & MCR_LOOP)
-		lines = (uint8_t)((s->mcr & 0x0c) << 4 | (s->mcr & 0x02) << 3 | (s->mcr & 0x01) << 5);
-	changed = (uint8_t)((s->msr ^ lines) & 0xf0);
+		lines = (u8)((s->mcr & 0x0c) << 4 | (s->mcr & 0x02) << 3 | (s->mcr & 0x01) << 5);
+	changed = (u8)((s->msr ^ lines) & 0xf0);
 	/* RI reports its trailing edge only. */
 	if (lines & MSR_RI)
-		changed &= (uint8_t)~MSR_RI;
-	s->msr = (uint8_t)(lines | (s->msr & MSR_DELTAS) | changed >> 4);
+		changed &= (u8)~MSR_RI;
+	s->msr = (u8)(lines | (s->msr & MSR_DELTAS) | changed >> 4);
 }
 
 static void fifo_clear(struct serial *s)
 {
 	s->fifo_head = 0;
 	s->fifo_used = 0;
-	s->lsr &= (uint8_t)~LSR_DATA;
+	s->lsr &= (u8)~LSR_DATA;
 }
 
-static void fifo_push(struct serial *s, uint8_t byte)
+static void fifo_push(struct serial *s, u8 byte)
 {
 	if (s->fifo_used >= fifo_size(s)) {
 		s->lsr |= LSR_OVERRUN;
@@ -125,16 +127,16 @@ static void fifo_push(struct serial *s, uint8_t byte)
 	s->lsr |= LSR_DATA;
 }
 
-static uint8_t fifo_pop(struct serial *s)
+static u8 fifo_pop(struct serial *s)
 {
-	uint8_t byte = s->fifo[s->fifo_head];
+	u8 byte = s->fifo[s->fifo_head];
 
 	if (!s->fifo_used)
 		return 0;
 	s->fifo_head = (s->fifo_head + 1) % SERIAL_FIFO_SIZE;
 	s->fifo_used--;
 	if (!s->fifo_used)
-		s->lsr &= (uint8_t)~LSR_DATA;
+		s->lsr &= (u8)~LSR_DATA;
 	return byte;
 }
 
@@ -143,10 +145,10 @@ static bool input_allowed(const struct serial *s)
 	return (s->mcr & MCR_RTS) && !(s->mcr & MCR_LOOP);
 }
 
-uint8_t serial_read(struct serial *s, unsigned int reg)
+u8 serial_read(struct serial *s, unsigned int reg)
 {
 	bool drained = false;
-	uint8_t value = 0;
+	u8 value = 0;
 
 	pthread_mutex_lock(&s->lock);
 	switch (reg) {
@@ -176,11 +178,11 @@ uint8_t serial_read(struct serial *s, unsigned int reg)
 		break;
 	case REG_LSR:
 		value = s->lsr;
-		s->lsr &= (uint8_t)~LSR_ERRORS;
+		s->lsr &= (u8)~LSR_ERRORS;
 		break;
 	case REG_MSR:
 		value = s->msr;
-		s->msr &= (uint8_t)~MSR_DELTAS;
+		s->msr &= (u8)~MSR_DELTAS;
 		break;
 	case REG_SCR:
 		value = s->scr;
@@ -195,7 +197,7 @@ uint8_t serial_read(struct serial *s, unsigned int reg)
 	return value;
 }
 
-static void write_fcr(struct serial *s, uint8_t value)
+static void write_fcr(struct serial *s, u8 value)
 {
 	if ((value ^ s->fcr) & FCR_ENABLE || value & FCR_CLEAR_RX)
 		fifo_clear(s);
@@ -205,7 +207,7 @@ static void write_fcr(struct serial *s, uint8_t value)
 	s->fcr = value & FCR_ENABLE ? value & FCR_KEPT : 0;
 }
 
-static void write_ier(struct serial *s, uint8_t value)
+static void write_ier(struct serial *s, u8 value)
 {
 	/* Enabling the interrupt while the transmitter is empty, which it always is, raises it. */
 	if ((value & IER_THR) && !(s->ier & IER_THR))
@@ -213,7 +215,7 @@ static void write_ier(struct serial *s, uint8_t value)
 	s->ier = value & IER_MASK;
 }
 
-void serial_write(struct serial *s, unsigned int reg, uint8_t value)
+void serial_write(struct serial *s, unsigned int reg, u8 value)
 {
 	bool transmit = false, was_allowed, drained;
 
@@ -274,7 +276,7 @@ size_t serial_room(struct serial *s)
 	return room;
 }
 
-void serial_receive(struct serial *s, const uint8_t *data, size_t len)
+void serial_receive(struct serial *s, const u8 *data, size_t len)
 {
 	pthread_mutex_lock(&s->lock);
 	while (len--)
@@ -313,7 +315,7 @@ struct isa_serial {
 	unsigned int gsi;
 };
 
-static void port_out(void *opaque, uint8_t byte)
+static void port_out(void *opaque, u8 byte)
 {
 	struct isa_serial *port = opaque;
 
@@ -335,7 +337,7 @@ static void port_set_irq(void *opaque, bool level)
 	vm_irq_line(&port->m->vm, port->gsi, level);
 }
 
-static uint64_t port_read(void *opaque, uint64_t offset, unsigned int size)
+static u64 port_read(void *opaque, u64 offset, unsigned int size)
 {
 	struct isa_serial *port = opaque;
 
@@ -343,12 +345,12 @@ static uint64_t port_read(void *opaque, uint64_t offset, unsigned int size)
 	return serial_read(&port->chip, (unsigned int)offset);
 }
 
-static void port_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+static void port_write(void *opaque, u64 offset, unsigned int size, u64 value)
 {
 	struct isa_serial *port = opaque;
 
 	(void)size;
-	serial_write(&port->chip, (unsigned int)offset, (uint8_t)value);
+	serial_write(&port->chip, (unsigned int)offset, (u8)value);
 }
 
 static size_t port_room(void *opaque)
@@ -358,7 +360,7 @@ static size_t port_room(void *opaque)
 	return serial_room(&port->chip);
 }
 
-static void port_receive(void *opaque, const uint8_t *data, size_t len)
+static void port_receive(void *opaque, const u8 *data, size_t len)
 {
 	struct isa_serial *port = opaque;
 
@@ -384,7 +386,7 @@ static const struct device_ops port_ops = { .reset = port_reset, .destroy = port
 int serials_create(struct machine *m)
 {
 	static const struct {
-		uint16_t port;
+		u16 port;
 		unsigned int gsi;
 	} com[MAX_SERIALS] = { { COM1_PORT, COM1_GSI }, { COM2_PORT, COM2_GSI } };
 	unsigned int i;

@@ -6,9 +6,8 @@
 #define MKVM_DEV_SERIAL_H
 
 #include <pthread.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+
+#include "types.h"
 
 struct chardev;
 struct machine;
@@ -26,28 +25,31 @@ struct machine;
  * The chip knows neither back end nor interrupt controller, so that it can be tested alone.
  */
 struct serial {
-	void (*out)(void *opaque, uint8_t byte);
+	void (*out)(void *opaque, u8 byte);
 	void (*drained)(void *opaque);
 	void (*set_irq)(void *opaque, bool level);
 	void *opaque;
 	pthread_mutex_t lock;
-	uint8_t ier, fcr, lcr, mcr, lsr, msr, scr, dll, dlm;
+	u8 ier, fcr, lcr, mcr, lsr, msr, scr, dll, dlm;
 	bool thr_interrupt;	/* THR became empty and nobody has been told */
 	bool irq_level;
-	uint8_t fifo[SERIAL_FIFO_SIZE];
+	u8 fifo[SERIAL_FIFO_SIZE];
 	unsigned int fifo_head;
 	unsigned int fifo_used;
 };
 
 void serial_init(struct serial *s);
 void serial_reset(struct serial *s);
-uint8_t serial_read(struct serial *s, unsigned int reg);
-void serial_write(struct serial *s, unsigned int reg, uint8_t value);
+u8 serial_read(struct serial *s, unsigned int reg);
+void serial_write(struct serial *s, unsigned int reg, u8 value);
 
 /** serial_room() - how many bytes serial_receive() takes now; 0 while the guest holds RTS low */
 size_t serial_room(struct serial *s);
-/** serial_receive() - input for the guest; what exceeds serial_room() sets the overrun bit and is lost */
-void serial_receive(struct serial *s, const uint8_t *data, size_t len);
+/**
+ * serial_receive() - input for the guest; what exceeds serial_room() sets the overrun bit and is
+ *	lost
+ */
+void serial_receive(struct serial *s, const u8 *data, size_t len);
 
 /** serials_create() - add the machine's serial ports; 0, or -1 after a report */
 int serials_create(struct machine *m);

@@ -16,6 +16,7 @@
 #include "block/block.h"
 #include "machine.h"
 #include "report.h"
+#include "types.h"
 #include "virtio/blk.h"
 #include "virtio/device.h"
 #include "virtio/pci.h"
@@ -25,10 +26,10 @@
 #define QUEUE_SIZE		128
 #define SEG_MAX			(QUEUE_SIZE - 2)	/* header and status take one each */
 
-#define F_SEG_MAX		(1ULL << 2)
-#define F_RO			(1ULL << 5)
-#define F_BLK_SIZE		(1ULL << 6)
-#define F_FLUSH			(1ULL << 9)
+#define F_SEG_MAX		BIT_ULL(2)
+#define F_RO			BIT_ULL(5)
+#define F_BLK_SIZE		BIT_ULL(6)
+#define F_FLUSH			BIT_ULL(9)
 
 #define T_IN			0
 #define T_OUT			1
@@ -42,18 +43,18 @@
 #define ID_SIZE			20
 
 struct request_header {
-	uint32_t type;
-	uint32_t reserved;
-	uint64_t sector;
+	u32 type;
+	u32 reserved;
+	u64 sector;
 };
 
 /* Up to blk_size; the fields behind it belong to features that are not offered. */
 struct blk_config {
-	uint64_t capacity;
-	uint32_t size_max;
-	uint32_t seg_max;
-	uint32_t geometry;
-	uint32_t blk_size;
+	u64 capacity;
+	u32 size_max;
+	u32 seg_max;
+	u32 geometry;
+	u32 blk_size;
 };
 
 /**
@@ -76,17 +77,19 @@ struct virtio_blk {
 };
 
 /* Read or write: @in_len is what the device may write, without the status byte. */
-static uint8_t transfer(struct virtio_blk *vblk, const struct request_header *h, uint64_t in_len, uint32_t *written)
+static u8 transfer(struct virtio_blk *vblk, const struct request_header *h, u64 in_len,
+		   u32 *written)
 {
 	const struct virtq_chain *c = &vblk->chain;
 	bool write = le32toh(h->type) == T_OUT;
-	uint64_t sector = le64toh(h->sector), capacity = vblk->blk->size / SECTOR_SIZE;
-	uint64_t len = write ? c->out_len - sizeof(*h) : in_len;
+	u64 sector = le64toh(h->sector), capacity = vblk->blk->size / SECTOR_SIZE;
+	u64 len = write ? c->out_len - sizeof(*h) : in_len;
 	struct iovec iov[VIRTQUEUE_MAX_SIZE];
 	unsigned int n;
 	int err;
 
-	if (len % SECTOR_SIZE || sector > capacity || len / SECTOR_SIZE > capacity - sector || len > INT32_MAX)
+	if (len % SECTOR_SIZE || sector > capacity || len / SECTOR_SIZE > capacity - sector ||
+	    len > INT32_MAX)
 		return S_IOERR;
 	if (write && vblk->blk->readonly)
 		return S_IOERR;
@@ -97,26 +100,29 @@ static uint8_t transfer(struct virtio_blk *vblk, const struct request_header *h,
 		n = virtq_slice(c->iov + c->nr_out, c->nr_in, 0, len, iov);
 		err = vblk->blk->ops->readv(vblk->blk, iov, n, sector * SECTOR_SIZE);
 		if (!err)
-			*written = (uint32_t)len;
+			*written = (u32)len;
 	}
 	return err ? S_IOERR : S_OK;
 }
 
-static uint8_t get_id(struct virtio_blk *vblk, uint64_t in_len, uint32_t *written)
+static u8 get_id(struct virtio_blk *vblk, u64 in_len, u32 *written)
 {
 	size_t len = in_len < ID_SIZE ? (size_t)in_len : ID_SIZE;
 
-	*written = (uint32_t)virtq_write(&vblk->chain, 0, vblk->id, len);
+	*written = (u32)virtq_write(&vblk->chain, 0, vblk->id, len);
 	return S_OK;
 }
 
-/* Serve one request. Return bytes written to the guest, or -EPROTO if it is malformed beyond answering. */
-static int64_t serve(struct virtio_blk *vblk)
+/*
+ * Serve one request. Return bytes written to the guest, or -EPROTO if it is malformed beyond
+ * answering.
+ */
+static s64 serve(struct virtio_blk *vblk)
 {
 	struct request_header h;
-	uint64_t in_len;
-	uint32_t written = 0;
-	uint8_t status;
+	u64 in_len;
+	u32 written = 0;
+	u8 status;
 
 	if (virtq_read(&vblk->chain, 0, &h, sizeof(h)) != sizeof(h) || !vblk->chain.in_len)
 		return -EPROTO;
@@ -138,7 +144,7 @@ static int64_t serve(struct virtio_blk *vblk)
 		break;
 	}
 	virtq_write(&vblk->chain, in_len, &status, 1);
-	return (int64_t)written + 1;
+	return (s64)written + 1;
 }
 
 /* Serve what is in the queue. */
@@ -146,7 +152,7 @@ static void drain(struct virtio_blk *vblk)
 {
 	struct virtio_dev *dev = &vblk->dev;
 	struct virtqueue *vq = &dev->queue[0];
-	int64_t written;
+	s64 written;
 	int ret = 0;
 
 	pthread_mutex_lock(&dev->lock);
@@ -158,7 +164,7 @@ static void drain(struct virtio_blk *vblk)
 				ret = -EPROTO;
 				break;
 			}
-			virtqueue_push(vq, &vblk->chain, (uint32_t)written);
+			virtqueue_push(vq, &vblk->chain, (u32)written);
 		}
 		if (virtqueue_should_interrupt(vq))
 			dev->transport->queue_interrupt(dev->transport_opaque, 0);
@@ -175,7 +181,7 @@ static void drain(struct virtio_blk *vblk)
 static void *blk_thread(void *opaque)
 {
 	struct virtio_blk *vblk = opaque;
-	uint64_t count;
+	u64 count;
 
 	while (!atomic_load(&vblk->quit)) {
 		if (read(vblk->kick_fd, &count, sizeof(count)) < 0 && errno != EINTR)
@@ -187,7 +193,7 @@ static void *blk_thread(void *opaque)
 
 static void kick(struct virtio_blk *vblk)
 {
-	uint64_t one = 1;
+	u64 one = 1;
 
 	if (write(vblk->kick_fd, &one, sizeof(one)) < 0)
 		return;
@@ -203,7 +209,7 @@ static void blk_config_read(void *opaque, unsigned int offset, void *buf, unsign
 {
 	struct virtio_blk *vblk = opaque;
 
-	memcpy(buf, (const uint8_t *)&vblk->config + offset, len);
+	memcpy(buf, (const u8 *)&vblk->config + offset, len);
 }
 
 static const struct virtio_ops blk_ops = { .config_read = blk_config_read, .notify = blk_notify };

@@ -2,11 +2,13 @@
 /*
  * What all virtio devices have in common: the initialisation sequence.
  *
- * Source: Virtual I/O Device (VIRTIO) Version 1.2, "Basic Facilities of a Virtio Device", "Device Initialization".
+ * Source: Virtual I/O Device (VIRTIO) Version 1.2, "Basic Facilities of a Virtio Device", "Device
+ * Initialization".
  */
+#include "types.h"
 #include "virtio/device.h"
 
-void virtio_init(struct virtio_dev *dev, const struct guest_mem *mem, uint16_t queue_size)
+void virtio_init(struct virtio_dev *dev, const struct guest_mem *mem, u16 queue_size)
 {
 	unsigned int i;
 
@@ -27,14 +29,14 @@ void virtio_reset(struct virtio_dev *dev)
 		virtqueue_reset(&dev->queue[i]);
 }
 
-void virtio_set_features(struct virtio_dev *dev, uint32_t select, uint32_t bits)
+void virtio_set_features(struct virtio_dev *dev, u32 select, u32 bits)
 {
 	if ((dev->status & VIRTIO_FEATURES_OK) || select > 1)
 		return;
 	if (select)
-		dev->accepted = (dev->accepted & UINT32_MAX) | (uint64_t)bits << 32;
+		dev->accepted = (dev->accepted & UINT32_MAX) | (u64)bits << 32;
 	else
-		dev->accepted = (dev->accepted & ~(uint64_t)UINT32_MAX) | bits;
+		dev->accepted = (dev->accepted & ~(u64)UINT32_MAX) | bits;
 }
 
 /* FEATURES_OK stays clear if the driver chose what was not offered, or is a legacy driver. */
@@ -43,10 +45,10 @@ static bool features_ok(const struct virtio_dev *dev)
 	return !(dev->accepted & ~dev->offered) && (dev->accepted & VIRTIO_VERSION_1);
 }
 
-void virtio_set_status(struct virtio_dev *dev, uint8_t status)
+void virtio_set_status(struct virtio_dev *dev, u8 status)
 {
-	const uint8_t settable = VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_DRIVER_OK | VIRTIO_FEATURES_OK |
-				 VIRTIO_FAILED;
+	const u8 settable = VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_DRIVER_OK |
+			    VIRTIO_FEATURES_OK | VIRTIO_FAILED;
 	unsigned int i;
 
 	if (!status) {
@@ -54,12 +56,13 @@ void virtio_set_status(struct virtio_dev *dev, uint8_t status)
 		return;
 	}
 	status &= settable;
-	if (!(dev->status & VIRTIO_FEATURES_OK) && (status & VIRTIO_FEATURES_OK) && !features_ok(dev))
-		status &= (uint8_t)~VIRTIO_FEATURES_OK;
+	if (!(dev->status & VIRTIO_FEATURES_OK) && (status & VIRTIO_FEATURES_OK) &&
+	    !features_ok(dev))
+		status &= (u8)~VIRTIO_FEATURES_OK;
 	/* The driver can only add bits. */
 	dev->status |= status;
 	if (!(dev->status & VIRTIO_FEATURES_OK))
-		dev->status &= (uint8_t)~VIRTIO_DRIVER_OK;
+		dev->status &= (u8)~VIRTIO_DRIVER_OK;
 	for (i = 0; i < dev->nr_queues; i++)
 		dev->queue[i].event_idx = dev->accepted & VIRTIO_EVENT_IDX;
 }
@@ -74,7 +77,8 @@ void virtio_enable_queue(struct virtio_dev *dev, unsigned int queue)
 
 bool virtio_running(const struct virtio_dev *dev)
 {
-	return (dev->status & VIRTIO_DRIVER_OK) && !(dev->status & (VIRTIO_NEEDS_RESET | VIRTIO_FAILED));
+	return (dev->status & VIRTIO_DRIVER_OK) &&
+	       !(dev->status & (VIRTIO_NEEDS_RESET | VIRTIO_FAILED));
 }
 
 void virtio_fail(struct virtio_dev *dev)

@@ -6,9 +6,8 @@
 #define MKVM_VIRTIO_DEVICE_H
 
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
 
+#include "types.h"
 #include "virtio/virtqueue.h"
 
 #define VIRTIO_MAX_QUEUES	4
@@ -22,16 +21,18 @@
 #define VIRTIO_FAILED		0x80
 
 /* Feature bits every device of ours offers. */
-#define VIRTIO_INDIRECT_DESC	(1ULL << 28)
-#define VIRTIO_EVENT_IDX	(1ULL << 29)
-#define VIRTIO_VERSION_1	(1ULL << 32)
+#define VIRTIO_INDIRECT_DESC	BIT_ULL(28)
+#define VIRTIO_EVENT_IDX	BIT_ULL(29)
+#define VIRTIO_VERSION_1	BIT_ULL(32)
 
 struct virtio_dev;
 
 /**
  * struct virtio_ops - a kind of device
- * @config_read: copy @len bytes at @offset of the device's configuration; the range is within config_size
- * @notify: the driver added requests to a queue; called without the lock, in a vCPU thread: hand over and return
+ * @config_read: copy @len bytes at @offset of the device's configuration; the range is within
+ *	config_size
+ * @notify: the driver added requests to a queue; called without the lock, in a vCPU thread: hand
+ *	over and return
  */
 struct virtio_ops {
 	void (*config_read)(void *opaque, unsigned int offset, void *buf, unsigned int len);
@@ -58,14 +59,15 @@ struct virtio_transport {
  * @opaque: argument of @ops
  * @transport: set by the transport
  * @transport_opaque: argument of @transport
- * @lock: everything below. Whoever touches a queue holds it, so a reset that has taken it is complete.
+ * @lock: everything below. Whoever touches a queue holds it, so a reset that has taken it is
+ *	complete.
  * @accepted: feature bits the driver chose
  * @status: device status register
  * @queue: the queues
  */
 struct virtio_dev {
-	uint16_t type;
-	uint64_t offered;
+	u16 type;
+	u64 offered;
 	unsigned int config_size;
 	unsigned int nr_queues;
 	const struct virtio_ops *ops;
@@ -73,24 +75,29 @@ struct virtio_dev {
 	const struct virtio_transport *transport;
 	void *transport_opaque;
 	pthread_mutex_t lock;
-	uint64_t accepted;
-	uint8_t status;
+	u64 accepted;
+	u8 status;
 	struct virtqueue queue[VIRTIO_MAX_QUEUES];
 };
 
-/** virtio_init() - the caller has filled in what stands above @lock; @queue_size is a power of two */
-void virtio_init(struct virtio_dev *dev, const struct guest_mem *mem, uint16_t queue_size);
+/**
+ * virtio_init() - the caller has filled in what stands above @lock; @queue_size is a power of two
+ */
+void virtio_init(struct virtio_dev *dev, const struct guest_mem *mem, u16 queue_size);
 
 /* The rest is called with the lock held. */
 
 /** virtio_reset() - as after power-on */
 void virtio_reset(struct virtio_dev *dev);
 
-/** virtio_set_features() - 32 feature bits, the low ones for @select 0; ignored once FEATURES_OK is set */
-void virtio_set_features(struct virtio_dev *dev, uint32_t select, uint32_t bits);
+/**
+ * virtio_set_features() - 32 feature bits, the low ones for @select 0; ignored once FEATURES_OK is
+ *	set
+ */
+void virtio_set_features(struct virtio_dev *dev, u32 select, u32 bits);
 
 /** virtio_set_status() - the driver wrote the status register; 0 resets */
-void virtio_set_status(struct virtio_dev *dev, uint8_t status);
+void virtio_set_status(struct virtio_dev *dev, u8 status);
 
 /** virtio_enable_queue() - the driver finished setting a queue up */
 void virtio_enable_queue(struct virtio_dev *dev, unsigned int queue);
@@ -98,7 +105,9 @@ void virtio_enable_queue(struct virtio_dev *dev, unsigned int queue);
 /** virtio_running() - may the device use its queues? */
 bool virtio_running(const struct virtio_dev *dev);
 
-/** virtio_fail() - the driver broke the rules: ask for a reset and do nothing more until it comes */
+/**
+ * virtio_fail() - the driver broke the rules: ask for a reset and do nothing more until it comes
+ */
 void virtio_fail(struct virtio_dev *dev);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The PCI transport: capabilities that say where the register blocks are, the blocks themselves in one BAR, and
- * interrupts by MSI-X or by pin. Modern devices only.
+ * The PCI transport: capabilities that say where the register blocks are, the blocks themselves in
+ * one BAR, and interrupts by MSI-X or by pin. Modern devices only.
  *
  * Source: Virtual I/O Device (VIRTIO) Version 1.2, "Virtio Over PCI Bus".
  */
@@ -13,6 +13,7 @@
 #include "dev/pci_regs.h"
 #include "machine.h"
 #include "report.h"
+#include "types.h"
 #include "virtio/pci.h"
 
 #define VIRTIO_PCI_VENDOR	0x1af4
@@ -42,19 +43,33 @@
 #define ISR_CONFIG		2
 
 struct virtio_pci_cap {
-	uint8_t id, next, len, type;
-	uint8_t bar, cap_id, padding[2];
-	uint32_t offset, length;
-	uint32_t extra;		/* notify: multiplier; PCI access: data window */
-} __attribute__((packed));
+	u8 id, next, len, type;
+	u8 bar, cap_id, padding[2];
+	u32 offset, length;
+	u32 extra;		/* notify: multiplier; PCI access: data window */
+} __packed;
 
 /* Registers of the common block, with their only valid access size. */
 enum common_reg {
-	DEVICE_FEATURE_SELECT = 0x00, DEVICE_FEATURE = 0x04, DRIVER_FEATURE_SELECT = 0x08, DRIVER_FEATURE = 0x0c,
-	CONFIG_VECTOR = 0x10, NUM_QUEUES = 0x12, DEVICE_STATUS = 0x14, CONFIG_GENERATION = 0x15,
-	QUEUE_SELECT = 0x16, QUEUE_SIZE = 0x18, QUEUE_VECTOR = 0x1a, QUEUE_ENABLE = 0x1c, QUEUE_NOTIFY_OFF = 0x1e,
-	QUEUE_DESC_LO = 0x20, QUEUE_DESC_HI = 0x24, QUEUE_DRIVER_LO = 0x28, QUEUE_DRIVER_HI = 0x2c,
-	QUEUE_DEVICE_LO = 0x30, QUEUE_DEVICE_HI = 0x34,
+	DEVICE_FEATURE_SELECT = 0x00,
+	DEVICE_FEATURE = 0x04,
+	DRIVER_FEATURE_SELECT = 0x08,
+	DRIVER_FEATURE = 0x0c,
+	CONFIG_VECTOR = 0x10,
+	NUM_QUEUES = 0x12,
+	DEVICE_STATUS = 0x14,
+	CONFIG_GENERATION = 0x15,
+	QUEUE_SELECT = 0x16,
+	QUEUE_SIZE = 0x18,
+	QUEUE_VECTOR = 0x1a,
+	QUEUE_ENABLE = 0x1c,
+	QUEUE_NOTIFY_OFF = 0x1e,
+	QUEUE_DESC_LO = 0x20,
+	QUEUE_DESC_HI = 0x24,
+	QUEUE_DRIVER_LO = 0x28,
+	QUEUE_DRIVER_HI = 0x2c,
+	QUEUE_DEVICE_LO = 0x30,
+	QUEUE_DEVICE_HI = 0x34,
 };
 
 /**
@@ -70,12 +85,12 @@ struct virtio_pci {
 	struct pci_dev pci;
 	struct msix msix;
 	unsigned int access_cap;
-	uint8_t isr;
-	uint32_t device_select;
-	uint32_t driver_select;
-	uint16_t queue_select;
-	uint16_t config_vector;
-	uint16_t queue_vector[VIRTIO_MAX_QUEUES];
+	u8 isr;
+	u32 device_select;
+	u32 driver_select;
+	u16 queue_select;
+	u16 config_vector;
+	u16 queue_vector[VIRTIO_MAX_QUEUES];
 };
 
 static unsigned int common_size(unsigned int reg)
@@ -97,7 +112,7 @@ static unsigned int common_size(unsigned int reg)
 	}
 }
 
-static uint64_t read_queue_reg(struct virtio_pci *vpci, unsigned int reg)
+static u64 read_queue_reg(struct virtio_pci *vpci, unsigned int reg)
 {
 	unsigned int nr = vpci->queue_select;
 	struct virtqueue *vq;
@@ -116,15 +131,15 @@ static uint64_t read_queue_reg(struct virtio_pci *vpci, unsigned int reg)
 	case QUEUE_NOTIFY_OFF:
 		return nr;
 	case QUEUE_DESC_LO:
-		return (uint32_t)vq->desc_gpa;
+		return (u32)vq->desc_gpa;
 	case QUEUE_DESC_HI:
 		return vq->desc_gpa >> 32;
 	case QUEUE_DRIVER_LO:
-		return (uint32_t)vq->avail_gpa;
+		return (u32)vq->avail_gpa;
 	case QUEUE_DRIVER_HI:
 		return vq->avail_gpa >> 32;
 	case QUEUE_DEVICE_LO:
-		return (uint32_t)vq->used_gpa;
+		return (u32)vq->used_gpa;
 	case QUEUE_DEVICE_HI:
 		return vq->used_gpa >> 32;
 	default:
@@ -132,7 +147,7 @@ static uint64_t read_queue_reg(struct virtio_pci *vpci, unsigned int reg)
 	}
 }
 
-static uint64_t common_read(struct virtio_pci *vpci, unsigned int reg, unsigned int size)
+static u64 common_read(struct virtio_pci *vpci, unsigned int reg, unsigned int size)
 {
 	struct virtio_dev *dev = vpci->dev;
 
@@ -142,11 +157,14 @@ static uint64_t common_read(struct virtio_pci *vpci, unsigned int reg, unsigned 
 	case DEVICE_FEATURE_SELECT:
 		return vpci->device_select;
 	case DEVICE_FEATURE:
-		return vpci->device_select < 2 ? (uint32_t)(dev->offered >> (32 * vpci->device_select)) : 0;
+		return vpci->device_select < 2 ? (u32)(dev->offered >> (32 * vpci->device_select)) :
+						 0;
 	case DRIVER_FEATURE_SELECT:
 		return vpci->driver_select;
 	case DRIVER_FEATURE:
-		return vpci->driver_select < 2 ? (uint32_t)(dev->accepted >> (32 * vpci->driver_select)) : 0;
+		return vpci->driver_select < 2 ?
+			       (u32)(dev->accepted >> (32 * vpci->driver_select)) :
+			       0;
 	case CONFIG_VECTOR:
 		return vpci->config_vector;
 	case NUM_QUEUES:
@@ -162,23 +180,26 @@ static uint64_t common_read(struct virtio_pci *vpci, unsigned int reg, unsigned 
 	}
 }
 
-static uint64_t set_low(uint64_t old, uint32_t value)
+static u64 set_low(u64 old, u32 value)
 {
-	return (old & ~(uint64_t)UINT32_MAX) | value;
+	return (old & ~(u64)UINT32_MAX) | value;
 }
 
-static uint64_t set_high(uint64_t old, uint32_t value)
+static u64 set_high(u64 old, u32 value)
 {
-	return (old & UINT32_MAX) | (uint64_t)value << 32;
+	return (old & UINT32_MAX) | (u64)value << 32;
 }
 
-/* A vector the table does not have reads back as "none", which tells the driver that it did not get it. */
-static uint16_t valid_vector(const struct virtio_pci *vpci, uint64_t value)
+/*
+ * A vector the table does not have reads back as "none", which tells the driver that it did not get
+ * it.
+ */
+static u16 valid_vector(const struct virtio_pci *vpci, u64 value)
 {
-	return value < vpci->msix.nr ? (uint16_t)value : MSIX_NO_VECTOR;
+	return value < vpci->msix.nr ? (u16)value : MSIX_NO_VECTOR;
 }
 
-static void write_queue_reg(struct virtio_pci *vpci, unsigned int reg, uint32_t value)
+static void write_queue_reg(struct virtio_pci *vpci, unsigned int reg, u32 value)
 {
 	unsigned int nr = vpci->queue_select;
 	struct virtqueue *vq;
@@ -195,7 +216,7 @@ static void write_queue_reg(struct virtio_pci *vpci, unsigned int reg, uint32_t 
 		return;
 	switch (reg) {
 	case QUEUE_SIZE:
-		vq->size = (uint16_t)value;
+		vq->size = (u16)value;
 		break;
 	case QUEUE_ENABLE:
 		if (value == 1)
@@ -224,7 +245,10 @@ static void write_queue_reg(struct virtio_pci *vpci, unsigned int reg, uint32_t 
 	}
 }
 
-/* A reset by the driver: the device, and the transport's registers. Called with the device's lock held. */
+/*
+ * A reset by the driver: the device, and the transport's registers. Called with the device's lock
+ * held.
+ */
 static void reset_registers(struct virtio_pci *vpci)
 {
 	unsigned int i;
@@ -239,7 +263,7 @@ static void reset_registers(struct virtio_pci *vpci)
 	pci_set_intx(vpci->m, &vpci->pci, false);
 }
 
-static void common_write(struct virtio_pci *vpci, unsigned int reg, unsigned int size, uint32_t value)
+static void common_write(struct virtio_pci *vpci, unsigned int reg, unsigned int size, u32 value)
 {
 	struct virtio_dev *dev = vpci->dev;
 
@@ -259,12 +283,12 @@ static void common_write(struct virtio_pci *vpci, unsigned int reg, unsigned int
 		vpci->config_vector = valid_vector(vpci, value);
 		break;
 	case DEVICE_STATUS:
-		virtio_set_status(dev, (uint8_t)value);
+		virtio_set_status(dev, (u8)value);
 		if (!(value & 0xff))
 			reset_registers(vpci);
 		break;
 	case QUEUE_SELECT:
-		vpci->queue_select = (uint16_t)value;
+		vpci->queue_select = (u16)value;
 		break;
 	case DEVICE_FEATURE:
 	case NUM_QUEUES:
@@ -277,9 +301,9 @@ static void common_write(struct virtio_pci *vpci, unsigned int reg, unsigned int
 }
 
 /* Reading the register acknowledges the interrupt. */
-static uint64_t isr_read(struct virtio_pci *vpci, unsigned int offset)
+static u64 isr_read(struct virtio_pci *vpci, unsigned int offset)
 {
-	uint8_t isr;
+	u8 isr;
 
 	if (offset)
 		return 0;
@@ -291,10 +315,10 @@ static uint64_t isr_read(struct virtio_pci *vpci, unsigned int offset)
 	return isr;
 }
 
-static uint64_t device_read(struct virtio_pci *vpci, unsigned int offset, unsigned int size)
+static u64 device_read(struct virtio_pci *vpci, unsigned int offset, unsigned int size)
 {
 	struct virtio_dev *dev = vpci->dev;
-	uint64_t value = 0;
+	u64 value = 0;
 
 	if (offset >= dev->config_size || size > dev->config_size - offset)
 		return 0;
@@ -304,12 +328,12 @@ static uint64_t device_read(struct virtio_pci *vpci, unsigned int offset, unsign
 	return value;
 }
 
-static uint64_t bar_read(void *opaque, uint64_t offset, unsigned int size)
+static u64 bar_read(void *opaque, u64 offset, unsigned int size)
 {
 	struct virtio_pci *vpci = opaque;
 	unsigned int block = (unsigned int)offset & ~(BLOCK_SIZE - 1);
 	unsigned int reg = (unsigned int)offset & (BLOCK_SIZE - 1);
-	uint64_t value = 0;
+	u64 value = 0;
 
 	switch (block) {
 	case BLOCK_COMMON:
@@ -335,7 +359,7 @@ static uint64_t bar_read(void *opaque, uint64_t offset, unsigned int size)
 	return value;
 }
 
-static void bar_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+static void bar_write(void *opaque, u64 offset, unsigned int size, u64 value)
 {
 	struct virtio_pci *vpci = opaque;
 	unsigned int block = (unsigned int)offset & ~(BLOCK_SIZE - 1);
@@ -344,7 +368,7 @@ static void bar_write(void *opaque, uint64_t offset, unsigned int size, uint64_t
 	switch (block) {
 	case BLOCK_COMMON:
 		pthread_mutex_lock(&vpci->dev->lock);
-		common_write(vpci, reg, size, (uint32_t)value);
+		common_write(vpci, reg, size, (u32)value);
 		pthread_mutex_unlock(&vpci->dev->lock);
 		break;
 	case BLOCK_NOTIFY:
@@ -363,10 +387,12 @@ static void bar_write(void *opaque, uint64_t offset, unsigned int size, uint64_t
 static const struct bus_ops bar_ops = { .read = bar_read, .write = bar_write };
 
 /*
- * Access to the BAR through configuration space, for software that has not mapped it: the capability holds offset and
- * length, and accesses to its data window go there. Return false if the driver's choice is not valid.
+ * Access to the BAR through configuration space, for software that has not mapped it: the
+ * capability holds offset and length, and accesses to its data window go there. Return false if the
+ * driver's choice is not valid.
  */
-static bool access_window(struct virtio_pci *vpci, unsigned int offset, unsigned int size, uint32_t *where)
+static bool access_window(struct virtio_pci *vpci, unsigned int offset, unsigned int size,
+			  u32 *where)
 {
 	struct virtio_pci_cap cap;
 	unsigned int data = vpci->access_cap + offsetof(struct virtio_pci_cap, extra);
@@ -374,7 +400,8 @@ static bool access_window(struct virtio_pci *vpci, unsigned int offset, unsigned
 	if (offset != data)
 		return false;
 	memcpy(&cap, vpci->pci.cfg + vpci->access_cap, sizeof(cap));
-	if (cap.bar != BAR_NR || cap.length != size || cap.offset % size || cap.offset > BAR_SIZE - size)
+	if (cap.bar != BAR_NR || cap.length != size || cap.offset % size ||
+	    cap.offset > BAR_SIZE - size)
 		return false;
 	*where = cap.offset;
 	return true;
@@ -383,8 +410,8 @@ static bool access_window(struct virtio_pci *vpci, unsigned int offset, unsigned
 static void access_read(void *opaque, unsigned int offset, unsigned int size)
 {
 	struct virtio_pci *vpci = opaque;
-	uint32_t where;
-	uint64_t value;
+	u32 where;
+	u64 value;
 
 	if (!access_window(vpci, offset, size, &where))
 		return;
@@ -395,8 +422,8 @@ static void access_read(void *opaque, unsigned int offset, unsigned int size)
 static void access_written(void *opaque, unsigned int offset, unsigned int size)
 {
 	struct virtio_pci *vpci = opaque;
-	uint64_t value = 0;
-	uint32_t where;
+	u64 value = 0;
+	u32 where;
 
 	if (!access_window(vpci, offset, size, &where))
 		return;
@@ -406,8 +433,10 @@ static void access_written(void *opaque, unsigned int offset, unsigned int size)
 
 static const struct pci_cfg_hook access_hook = { .read = access_read, .written = access_written };
 
-/* Interrupt with @vector if MSI-X is on, else by pin with @isr as the reason. Device's lock held. */
-static void interrupt(struct virtio_pci *vpci, uint16_t vector, uint8_t isr)
+/*
+ * Interrupt with @vector if MSI-X is on, else by pin with @isr as the reason. Device's lock held.
+ */
+static void interrupt(struct virtio_pci *vpci, u16 vector, u8 isr)
 {
 	if (msix_is_enabled(&vpci->msix)) {
 		msix_raise(&vpci->msix, vector);
@@ -435,14 +464,14 @@ static const struct virtio_transport pci_transport = {
 	.queue_interrupt = queue_interrupt, .config_interrupt = config_interrupt,
 };
 
-static void send_msi(void *opaque, uint64_t address, uint32_t data)
+static void send_msi(void *opaque, u64 address, u32 data)
 {
 	struct virtio_pci *vpci = opaque;
 
 	vm_signal_msi(&vpci->m->vm, address, data);
 }
 
-static unsigned int add_cap(struct virtio_pci *vpci, uint8_t type, uint32_t offset, uint32_t length, uint32_t extra)
+static unsigned int add_cap(struct virtio_pci *vpci, u8 type, u32 offset, u32 length, u32 extra)
 {
 	bool long_cap = type == CAP_NOTIFY || type == CAP_PCI;
 	struct virtio_pci_cap cap = {
@@ -457,10 +486,12 @@ static int add_capabilities(struct virtio_pci *vpci)
 {
 	unsigned int access;
 
-	if (!add_cap(vpci, CAP_COMMON, BLOCK_COMMON, 0x40, 0) || !add_cap(vpci, CAP_ISR, BLOCK_ISR, 1, 0) ||
+	if (!add_cap(vpci, CAP_COMMON, BLOCK_COMMON, 0x40, 0) ||
+	    !add_cap(vpci, CAP_ISR, BLOCK_ISR, 1, 0) ||
 	    !add_cap(vpci, CAP_NOTIFY, BLOCK_NOTIFY, BLOCK_SIZE, NOTIFY_MULTIPLIER))
 		return -1;
-	if (vpci->dev->config_size && !add_cap(vpci, CAP_DEVICE, BLOCK_DEVICE, vpci->dev->config_size, 0))
+	if (vpci->dev->config_size &&
+	    !add_cap(vpci, CAP_DEVICE, BLOCK_DEVICE, vpci->dev->config_size, 0))
 		return -1;
 	access = add_cap(vpci, CAP_PCI, 0, 0, 0);
 	if (!access)
@@ -473,14 +504,14 @@ static int add_capabilities(struct virtio_pci *vpci)
 	return 0;
 }
 
-struct virtio_pci *virtio_pci_create(struct machine *m, struct virtio_dev *dev, uint32_t class_code)
+struct virtio_pci *virtio_pci_create(struct machine *m, struct virtio_dev *dev, u32 class_code)
 {
 	struct virtio_pci *vpci = calloc(1, sizeof(*vpci));
 	struct pci_ident ident = {
 		.vendor = VIRTIO_PCI_VENDOR,
-		.device = (uint16_t)(VIRTIO_PCI_DEVICE + dev->type),
+		.device = (u16)(VIRTIO_PCI_DEVICE + dev->type),
 		.subsys_vendor = VIRTIO_PCI_VENDOR,
-		.subsys_device = (uint16_t)(VIRTIO_PCI_DEVICE + dev->type),
+		.subsys_device = (u16)(VIRTIO_PCI_DEVICE + dev->type),
 		.class_code = class_code,
 		.revision = 1,
 	};
@@ -496,7 +527,8 @@ struct virtio_pci *virtio_pci_create(struct machine *m, struct virtio_dev *dev, 
 	pci_add_bar(&vpci->pci, BAR_NR, BAR_SIZE, &bar_ops, vpci);
 	vpci->msix.send = send_msi;
 	vpci->msix.opaque = vpci;
-	if (msix_init(&vpci->msix, &vpci->pci, dev->nr_queues + 1, BAR_NR, BLOCK_MSIX_TABLE, BLOCK_MSIX_PBA) ||
+	if (msix_init(&vpci->msix, &vpci->pci, dev->nr_queues + 1, BAR_NR, BLOCK_MSIX_TABLE,
+		      BLOCK_MSIX_PBA) ||
 	    add_capabilities(vpci)) {
 		report("PCI configuration space is full");
 		goto fail;

@@ -18,10 +18,13 @@ struct virtio_pci;
  *
  * Return: the transport, to be freed with virtio_pci_destroy(); NULL after a report.
  */
-struct virtio_pci *virtio_pci_create(struct machine *m, struct virtio_dev *dev, uint32_t class_code);
+struct virtio_pci *virtio_pci_create(struct machine *m, struct virtio_dev *dev, u32 class_code);
 void virtio_pci_destroy(struct virtio_pci *vpci);
 
-/** virtio_pci_reset() - device and transport to power-on state; the bus resets the PCI function itself */
+/**
+ * virtio_pci_reset() - device and transport to power-on state; the bus resets the PCI function
+ *	itself
+ */
 void virtio_pci_reset(struct virtio_pci *vpci);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ring walker. Everything in a ring is under the guest's control and may change while it is looked at: each field
- * is read once, into a local, and checked there.
+ * The ring walker. Everything in a ring is under the guest's control and may change while it is
+ * looked at: each field is read once, into a local, and checked there.
  *
  * Source: Virtual I/O Device (VIRTIO) Version 1.2, "Split Virtqueues".
  */
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "types.h"
 #include "virtio/virtqueue.h"
 
 #define DESC_F_NEXT		1
@@ -20,42 +21,43 @@
 #define DESC_SIZE		16
 
 struct desc {
-	uint64_t addr;
-	uint32_t len;
-	uint16_t flags;
-	uint16_t next;
+	u64 addr;
+	u32 len;
+	u16 flags;
+	u16 next;
 };
 
-_Static_assert(sizeof(struct desc) == DESC_SIZE, "descriptor");
+static_assert(sizeof(struct desc) == DESC_SIZE, "descriptor");
 
 /*
- * Ring layout. Available: flags, idx, ring[size], used_event. Used: flags, idx, { id, len }[size], avail_event.
+ * Ring layout. Available: flags, idx, ring[size], used_event. Used: flags, idx, { id, len }[size],
+ * avail_event.
  */
 #define RING_FLAGS		0
 #define RING_IDX		2
 #define RING_ENTRIES		4
 
-static uint64_t avail_bytes(unsigned int size)
+static u64 avail_bytes(unsigned int size)
 {
 	return RING_ENTRIES + 2ULL * size + 2;
 }
 
-static uint64_t used_bytes(unsigned int size)
+static u64 used_bytes(unsigned int size)
 {
 	return RING_ENTRIES + 8ULL * size + 2;
 }
 
-static uint16_t load16(const uint8_t *p)
+static u16 load16(const u8 *p)
 {
-	return le16toh(__atomic_load_n((const uint16_t *)(const void *)p, __ATOMIC_ACQUIRE));
+	return le16toh(__atomic_load_n((const u16 *)(const void *)p, __ATOMIC_ACQUIRE));
 }
 
-static void store16(uint8_t *p, uint16_t value)
+static void store16(u8 *p, u16 value)
 {
-	__atomic_store_n((uint16_t *)(void *)p, htole16(value), __ATOMIC_RELEASE);
+	__atomic_store_n((u16 *)(void *)p, htole16(value), __ATOMIC_RELEASE);
 }
 
-void virtqueue_init(struct virtqueue *vq, const struct guest_mem *mem, uint16_t max_size)
+void virtqueue_init(struct virtqueue *vq, const struct guest_mem *mem, u16 max_size)
 {
 	memset(vq, 0, sizeof(*vq));
 	vq->mem = mem;
@@ -77,7 +79,7 @@ int virtqueue_enable(struct virtqueue *vq)
 		return -EINVAL;
 	if (vq->desc_gpa % 16 || vq->avail_gpa % 2 || vq->used_gpa % 4)
 		return -EINVAL;
-	if (guest_mem_iov(vq->mem, vq->desc_gpa, (uint64_t)DESC_SIZE * size, &desc) ||
+	if (guest_mem_iov(vq->mem, vq->desc_gpa, (u64)DESC_SIZE * size, &desc) ||
 	    guest_mem_iov(vq->mem, vq->avail_gpa, avail_bytes(size), &avail) ||
 	    guest_mem_iov(vq->mem, vq->used_gpa, used_bytes(size), &used))
 		return -EFAULT;
@@ -92,8 +94,10 @@ int virtqueue_enable(struct virtqueue *vq)
 	return 0;
 }
 
-/* One read of 16 bytes that the guest may be writing: what was copied is what counts from here on. */
-static struct desc fetch(const uint8_t *table, unsigned int index)
+/*
+ * One read of 16 bytes that the guest may be writing: what was copied is what counts from here on.
+ */
+static struct desc fetch(const u8 *table, unsigned int index)
 {
 	struct desc d;
 
@@ -129,11 +133,12 @@ static int add_buffer(const struct virtqueue *vq, struct virtq_chain *chain, con
 }
 
 /*
- * Walk a table of @entries descriptors from @index. add_buffer() refuses more buffers than the queue has entries, which
- * bounds the walk even if the descriptors form a loop. @indirect: this is an indirect table already.
+ * Walk a table of @entries descriptors from @index. add_buffer() refuses more buffers than the
+ * queue has entries, which bounds the walk even if the descriptors form a loop. @indirect: this is
+ * an indirect table already.
  */
-static int walk(const struct virtqueue *vq, struct virtq_chain *chain, const uint8_t *table, uint32_t entries,
-		uint32_t index, bool indirect)
+static int walk(const struct virtqueue *vq, struct virtq_chain *chain, const u8 *table, u32 entries,
+		u32 index, bool indirect)
 {
 	for (;;) {
 		struct desc d;
@@ -143,7 +148,10 @@ static int walk(const struct virtqueue *vq, struct virtq_chain *chain, const uin
 			return -EPROTO;
 		d = fetch(table, index);
 		if (d.flags & DESC_F_INDIRECT) {
-			/* Not inside an indirect table, not followed by more, a whole number of entries. */
+			/*
+			 * Not inside an indirect table, not followed by more, a whole number of
+			 * entries.
+			 */
 			if (indirect || (d.flags & DESC_F_NEXT) || !d.len || d.len % DESC_SIZE)
 				return -EPROTO;
 			if (guest_mem_iov(vq->mem, d.addr, d.len, &sub))
@@ -166,7 +174,7 @@ static int broken(struct virtqueue *vq)
 
 int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *chain)
 {
-	uint16_t avail_idx, head;
+	u16 avail_idx, head;
 
 	if (!vq->enabled)
 		return 0;
@@ -175,7 +183,7 @@ int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *chain)
 	avail_idx = load16(vq->avail + RING_IDX);
 	if (avail_idx == vq->last_avail)
 		return 0;
-	if ((uint16_t)(avail_idx - vq->last_avail) > vq->size)
+	if ((u16)(avail_idx - vq->last_avail) > vq->size)
 		return broken(vq);
 	head = load16(vq->avail + RING_ENTRIES + 2u * (vq->last_avail & (vq->size - 1u)));
 	if (head >= vq->size)
@@ -192,13 +200,14 @@ int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *chain)
 	return 1;
 }
 
-void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t written)
+void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, u32 written)
 {
-	uint32_t entry[2] = { htole32(chain->head), htole32(written) };
+	u32 entry[2] = { htole32(chain->head), htole32(written) };
 
 	if (!vq->enabled)
 		return;
-	memcpy(vq->used + RING_ENTRIES + 8u * (vq->used_idx & (vq->size - 1u)), entry, sizeof(entry));
+	memcpy(vq->used + RING_ENTRIES + 8u * (vq->used_idx & (vq->size - 1u)), entry,
+	       sizeof(entry));
 	vq->used_idx++;
 	/* Release: the entry and the data before it are visible before the index is. */
 	store16(vq->used + RING_IDX, vq->used_idx);
@@ -206,7 +215,7 @@ void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, uint3
 
 bool virtqueue_should_interrupt(struct virtqueue *vq)
 {
-	uint16_t before = vq->signalled, event;
+	u16 before = vq->signalled, event;
 
 	if (!vq->enabled || vq->used_idx == before)
 		return false;
@@ -219,7 +228,7 @@ bool virtqueue_should_interrupt(struct virtqueue *vq)
 	event = load16(vq->avail + RING_ENTRIES + 2u * vq->size);
 	vq->signalled = vq->used_idx;
 	/* Has the used index passed the event index since the last interrupt? */
-	return (uint16_t)(vq->used_idx - event - 1) < (uint16_t)(vq->used_idx - before);
+	return (u16)(vq->used_idx - event - 1) < (u16)(vq->used_idx - before);
 }
 
 void virtqueue_quiet(struct virtqueue *vq)
@@ -241,12 +250,13 @@ bool virtqueue_rearm(struct virtqueue *vq)
 	return load16(vq->avail + RING_IDX) != vq->last_avail;
 }
 
-unsigned int virtq_slice(const struct iovec *in, unsigned int nr, uint64_t offset, uint64_t len, struct iovec *out)
+unsigned int virtq_slice(const struct iovec *in, unsigned int nr, u64 offset, u64 len,
+			 struct iovec *out)
 {
 	unsigned int i, n = 0;
 
 	for (i = 0; i < nr && len; i++) {
-		uint64_t part;
+		u64 part;
 
 		if (offset >= in[i].iov_len) {
 			offset -= in[i].iov_len;
@@ -255,7 +265,7 @@ unsigned int virtq_slice(const struct iovec *in, unsigned int nr, uint64_t offse
 		part = in[i].iov_len - offset;
 		if (part > len)
 			part = len;
-		out[n].iov_base = (uint8_t *)in[i].iov_base + offset;
+		out[n].iov_base = (u8 *)in[i].iov_base + offset;
 		out[n].iov_len = part;
 		n++;
 		len -= part;
@@ -264,27 +274,28 @@ unsigned int virtq_slice(const struct iovec *in, unsigned int nr, uint64_t offse
 	return n;
 }
 
-size_t virtq_read(const struct virtq_chain *chain, uint64_t offset, void *buf, size_t len)
+size_t virtq_read(const struct virtq_chain *chain, u64 offset, void *buf, size_t len)
 {
 	struct iovec part[VIRTQUEUE_MAX_SIZE];
 	unsigned int n = virtq_slice(chain->iov, chain->nr_out, offset, len, part), i;
 	size_t done = 0;
 
 	for (i = 0; i < n; i++) {
-		memcpy((uint8_t *)buf + done, part[i].iov_base, part[i].iov_len);
+		memcpy((u8 *)buf + done, part[i].iov_base, part[i].iov_len);
 		done += part[i].iov_len;
 	}
 	return done;
 }
 
-size_t virtq_write(const struct virtq_chain *chain, uint64_t offset, const void *buf, size_t len)
+size_t virtq_write(const struct virtq_chain *chain, u64 offset, const void *buf, size_t len)
 {
 	struct iovec part[VIRTQUEUE_MAX_SIZE];
-	unsigned int n = virtq_slice(chain->iov + chain->nr_out, chain->nr_in, offset, len, part), i;
+	unsigned int n = virtq_slice(chain->iov + chain->nr_out, chain->nr_in, offset, len, part),
+		     i;
 	size_t done = 0;
 
 	for (i = 0; i < n; i++) {
-		memcpy(part[i].iov_base, (const uint8_t *)buf + done, part[i].iov_len);
+		memcpy(part[i].iov_base, (const u8 *)buf + done, part[i].iov_len);
 		done += part[i].iov_len;
 	}
 	return done;

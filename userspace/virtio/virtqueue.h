@@ -5,11 +5,10 @@
 #ifndef MKVM_VIRTIO_VIRTQUEUE_H
 #define MKVM_VIRTIO_VIRTQUEUE_H
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/uio.h>
 
 #include "guest_mem.h"
+#include "types.h"
 
 /* A chain never has more descriptors than the queue has entries: virtio forbids it. */
 #define VIRTQUEUE_MAX_SIZE	256
@@ -24,11 +23,11 @@
  * @iov: in guest RAM; the guest can change the bytes at any time
  */
 struct virtq_chain {
-	uint16_t head;
+	u16 head;
 	unsigned int nr_out;
 	unsigned int nr_in;
-	uint64_t out_len;
-	uint64_t in_len;
+	u64 out_len;
+	u64 in_len;
 	struct iovec iov[VIRTQUEUE_MAX_SIZE];
 };
 
@@ -50,28 +49,28 @@ struct virtq_chain {
  */
 struct virtqueue {
 	const struct guest_mem *mem;
-	uint16_t max_size;
-	uint16_t size;
+	u16 max_size;
+	u16 size;
 	gpa_t desc_gpa, avail_gpa, used_gpa;
 	bool enabled;
 	bool broken;
 	bool event_idx;
-	uint16_t last_avail;
-	uint16_t used_idx;
-	uint16_t signalled;
-	const uint8_t *desc;
-	uint8_t *avail;
-	uint8_t *used;
+	u16 last_avail;
+	u16 used_idx;
+	u16 signalled;
+	const u8 *desc;
+	u8 *avail;
+	u8 *used;
 };
 
-void virtqueue_init(struct virtqueue *vq, const struct guest_mem *mem, uint16_t max_size);
+void virtqueue_init(struct virtqueue *vq, const struct guest_mem *mem, u16 max_size);
 void virtqueue_reset(struct virtqueue *vq);
 
 /**
  * virtqueue_enable() - check size and addresses and start using the queue
  *
- * Return: 0; -EINVAL for a size that is no power of two or too large, or misaligned rings; -EFAULT for rings
- * outside RAM. The queue is not enabled then.
+ * Return: 0; -EINVAL for a size that is no power of two or too large, or misaligned rings; -EFAULT
+ * for rings outside RAM. The queue is not enabled then.
  */
 int virtqueue_enable(struct virtqueue *vq);
 
@@ -79,15 +78,20 @@ int virtqueue_enable(struct virtqueue *vq);
  * virtqueue_pop() - take the next request
  * @chain: filled in
  *
- * Return: 1; 0 if there is none; -EPROTO if the driver broke the rules: the queue is then broken, and the device has
- * to ask for a reset.
+ * Return: 1; 0 if there is none; -EPROTO if the driver broke the rules: the queue is then broken,
+ * and the device has to ask for a reset.
  */
 int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *chain);
 
-/** virtqueue_push() - give a request back; @written: bytes of its writable buffers that were written */
-void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, uint32_t written);
+/**
+ * virtqueue_push() - give a request back; @written: bytes of its writable buffers that were written
+ */
+void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, u32 written);
 
-/** virtqueue_should_interrupt() - does the driver want to hear of what was pushed since the last call? */
+/**
+ * virtqueue_should_interrupt() - does the driver want to hear of what was pushed since the last
+ *	call?
+ */
 bool virtqueue_should_interrupt(struct virtqueue *vq);
 
 /**
@@ -105,10 +109,10 @@ void virtqueue_quiet(struct virtqueue *vq);
  *
  * Return: bytes copied; fewer than @len at the end of the buffers.
  */
-size_t virtq_read(const struct virtq_chain *chain, uint64_t offset, void *buf, size_t len);
+size_t virtq_read(const struct virtq_chain *chain, u64 offset, void *buf, size_t len);
 
 /** virtq_write() - copy into the writable buffers of a chain; return as virtq_read() */
-size_t virtq_write(const struct virtq_chain *chain, uint64_t offset, const void *buf, size_t len);
+size_t virtq_write(const struct virtq_chain *chain, u64 offset, const void *buf, size_t len);
 
 /**
  * virtq_slice() - part of an array of buffers, as buffers
@@ -120,6 +124,7 @@ size_t virtq_write(const struct virtq_chain *chain, uint64_t offset, const void 
  *
  * Return: how many of @out were filled; together they may hold less than @len if @in does.
  */
-unsigned int virtq_slice(const struct iovec *in, unsigned int nr, uint64_t offset, uint64_t len, struct iovec *out);
+unsigned int virtq_slice(const struct iovec *in, unsigned int nr, u64 offset, u64 len,
+			 struct iovec *out);
 
 #endif
