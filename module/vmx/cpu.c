@@ -102,12 +102,12 @@ static int feature_control_enable(void)
 	return value & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX ? 0 : -EIO;
 }
 
-static int vmxon(u64 pa)
+static int enter_vmx_operation(u64 pa)
 {
 	cr4_set_bits(X86_CR4_VMXE);
 	asm goto("1: vmxon %[pa]\n\t"
 		 "jbe %l[failed]\n\t"
-		 _ASM_EXTABLE(1b, %l[failed])
+		 VMX_FAULTS_TO(failed)
 		 : : [pa] "m" (pa) : "cc", "memory" : failed);
 	return 0;
 failed:
@@ -116,10 +116,10 @@ failed:
 }
 
 /* CR4.VMXE is cleared whether or not VMXOFF had anything to switch off. */
-static void vmxoff(void)
+static void leave_vmx_operation(void)
 {
 	asm goto("1: vmxoff\n\t"
-		 _ASM_EXTABLE(1b, %l[out])
+		 VMX_FAULTS_TO(out)
 		 : : : "cc", "memory" : out);
 out:
 	cr4_clear_bits(X86_CR4_VMXE);
@@ -154,7 +154,7 @@ int vmx_cpu_enable(void)
 		return err;
 
 	intel_pt_handle_vmx(1);
-	err = vmxon(__pa(per_cpu(vmxon_region, cpu)));
+	err = enter_vmx_operation(__pa(per_cpu(vmxon_region, cpu)));
 	if (err) {
 		intel_pt_handle_vmx(0);
 		pr_err("CPU %d: VMXON failed\n", cpu);
@@ -194,7 +194,7 @@ void vmx_cpu_disable(void)
 	list_for_each_entry_safe(vmx, next, this_cpu_ptr(&vmcs_list), vmcs_link)
 		vmcs_clear_here(vmx);
 	uret_cpu_disable();
-	vmxoff();
+	leave_vmx_operation();
 	local_irq_restore(flags);
 	intel_pt_handle_vmx(0);
 }
@@ -216,6 +216,7 @@ static void vmcs_clear_ipi(void *data)
  */
 void vmcs_clear_anywhere(struct vcpu_vmx *vmx)
 {
+	/* Pairs with the release in vmcs_clear_here(). */
 	int cpu = smp_load_acquire(&vmx->vmcs_cpu);
 
 	if (cpu >= 0)
@@ -259,7 +260,7 @@ static void emergency_disable(void)
 		return;
 	list_for_each_entry(vmx, this_cpu_ptr(&vmcs_list), vmcs_link)
 		vmx_vmclear(vmx->vmcs_pa);
-	vmxoff();
+	leave_vmx_operation();
 }
 
 /**

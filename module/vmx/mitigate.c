@@ -102,7 +102,7 @@ void vmx_l1d_unsetup(void)
  */
 noinstr void vmx_l1d_flush(struct vcpu_vmx *vmx)
 {
-	volatile u8 *pages = l1d_flush_pages;
+	const u8 *pages = l1d_flush_pages;
 	unsigned int i;
 
 	if (static_branch_likely(&l1d_flush_conditional)) {
@@ -121,9 +121,9 @@ noinstr void vmx_l1d_flush(struct vcpu_vmx *vmx)
 		return;
 	/* The translations first, then every line. */
 	for (i = 0; i < L1D_FLUSH_SIZE; i += PAGE_SIZE)
-		(void)pages[i];
+		READ_ONCE(pages[i]);
 	native_cpuid_eax(0);
 	for (i = 0; i < L1D_FLUSH_SIZE; i += L1D_LINE)
-		(void)pages[i];
+		READ_ONCE(pages[i]);
 	asm volatile("lfence" : : : "memory");
 }

@@ -302,7 +302,7 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	case MSR_IA32_FLUSH_CMD:
 		return set_command(vcpu, index, data, host);
 	case MSR_IA32_FEAT_CTL:
-		/* Nothing it could switch on exists, so all there is is the lock. */
+		/* Nothing it could switch on exists: the lock is all it has. */
 		if (data & ~(u64)FEAT_CTL_LOCKED || (!host && (vmx->feat_ctl & FEAT_CTL_LOCKED)))
 			return -EINVAL;
 		vmx->feat_ctl = data;

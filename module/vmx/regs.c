@@ -300,7 +300,7 @@ void vmx_set_pdptrs(struct vcpu *vcpu)
  * Every register field holds something a CPU could hold before x86/ sets the
  * architectural values through the calls above.
  */
-void vmx_regs_reset(struct vcpu_vmx *vmx)
+void vmx_regs_reset(struct vcpu_vmx *vmx, bool init)
 {
 	static const struct minikvm_segment data = {
 		.limit = 0xffff, .type = 3, .present = 1, .s = 1,
@@ -322,7 +322,9 @@ void vmx_regs_reset(struct vcpu_vmx *vmx)
 
 	vcpu->cr0_guest_owned = CR0_GUEST_OWNED;
 	vmcs_writel(CR0_GUEST_HOST_MASK, ~CR0_GUEST_OWNED);
-	vmx_set_cr0(vcpu, X86_CR0_ET);
+	/* INIT keeps two bits of CR0: regs_reset() looks at the old value. */
+	if (!init)
+		vmx_set_cr0(vcpu, X86_CR0_ET);
 	vmx_set_cr3(vcpu, 0);
 	vmx_set_cr4(vcpu, 0);
 	vmx_set_efer(vcpu, 0);

@@ -10,6 +10,7 @@
 #define pr_fmt(fmt) "minikvm: " fmt
 
 #include <linux/hardirq.h>
+#include <asm/apicdef.h>
 #include <asm/debugreg.h>
 #include <asm/mce.h>
 #include <asm/mmu_context.h>
@@ -38,6 +39,20 @@ static void flush_dirty_regs(struct vcpu *vcpu)
 	if (vcpu->reg_dirty & BIT(REG_RFLAGS))
 		vmcs_writel(GUEST_RFLAGS, vcpu->rflags);
 	vcpu->reg_dirty = 0;
+}
+
+/*
+ * VM entry insists on a threshold that the priority has not dropped below yet.
+ * Userspace or an MMIO write may have lowered it since it was set.
+ */
+static void check_tpr_threshold(struct vcpu_vmx *vmx)
+{
+	u32 tpr = READ_ONCE(vmx->virtual_apic[APIC_TASKPRI]) >> 4;
+
+	if (vmx->tpr_threshold > tpr) {
+		vmcs_write32(TPR_THRESHOLD, tpr);
+		vmx->tpr_threshold = tpr;
+	}
 }
 
 /* The host's CR3 and CR4 change with tasks and features: VM exits restore these. */
@@ -130,6 +145,10 @@ void vmx_enter(struct vcpu *vcpu)
 		load_guest_breakpoints(vcpu);
 	else if (unlikely(hw_breakpoint_active()))
 		set_debugreg(0, 7);
+
+	if (vmx->tpr_threshold)
+		check_tpr_threshold(vmx);
+	vmx_perf_switch(vmx);
 
 	if (vmx->launched)
 		flags |= ENTER_RESUME;

@@ -23,6 +23,7 @@
 #include <asm/processor.h>
 
 #include "vmx.h"
+#include "../irqchip/lapic.h"
 #include "../x86/x86.h"
 
 /* What VM entry loads and VM exit needs before any guest has run. */
@@ -34,11 +35,51 @@ static void vmcs_init_pointers(struct vcpu_vmx *vmx)
 	if (vmx->vpid)
 		vmcs_write16(VIRTUAL_PROCESSOR_ID, vmx->vpid);
 	vmcs_write32(VM_EXIT_MSR_STORE_COUNT, 0);
-	vmcs_write32(VM_EXIT_MSR_LOAD_COUNT, 0);
-	vmcs_write32(VM_ENTRY_MSR_LOAD_COUNT, 0);
 	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, 0);
 	vmx->entry_intr_info = 0;
 	vmx_ept_load(vmx);
+	vmx_perf_reset(vmx);
+}
+
+/*
+ * "TPR shadow": MOV CR8 goes to the in-kernel APIC's register page, and exits
+ * only when it drops below the priority of a waiting interrupt.
+ */
+static u32 vmcs_init_tpr_shadow(struct vcpu_vmx *vmx, u32 proc)
+{
+	vmx->virtual_apic = NULL;
+	if (!(proc & CPU_BASED_TPR_SHADOW))
+		return proc;
+	if (!vmx->vcpu.lapic)
+		return proc & ~CPU_BASED_TPR_SHADOW;
+
+	vmx->virtual_apic = lapic_regs_page(&vmx->vcpu);
+	vmcs_write64(VIRTUAL_APIC_PAGE_ADDR, __pa(vmx->virtual_apic));
+	vmcs_write32(TPR_THRESHOLD, 0);
+	vmx->tpr_threshold = 0;
+	return proc & ~(CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING);
+}
+
+/**
+ * vmx_update_tpr - ask for an exit when the guest's priority drops far enough
+ * @vcpu: loaded, with an in-kernel APIC
+ * @tpr: the guest's CR8
+ * @max_irr: the highest vector requested, -1 none
+ */
+void vmx_update_tpr(struct vcpu *vcpu, int tpr, int max_irr)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	u32 threshold = 0;
+
+	if (!vmx->virtual_apic)
+		return;
+	/* One it does not mask is on its way already. */
+	if (max_irr >= 0 && tpr >= max_irr >> 4)
+		threshold = max_irr >> 4;
+	if (threshold != vmx->tpr_threshold) {
+		vmcs_write32(TPR_THRESHOLD, threshold);
+		vmx->tpr_threshold = threshold;
+	}
 }
 
 /*
@@ -51,8 +92,8 @@ static void vmcs_init_controls(struct vcpu_vmx *vmx)
 {
 	u32 proc, proc2;
 
-	proc = vmx_caps.proc & ~(CPU_BASED_INTR_WINDOW_EXITING | CPU_BASED_NMI_WINDOW_EXITING |
-				 CPU_BASED_TPR_SHADOW);
+	proc = vmx_caps.proc & ~(CPU_BASED_INTR_WINDOW_EXITING | CPU_BASED_NMI_WINDOW_EXITING);
+	proc = vmcs_init_tpr_shadow(vmx, proc);
 	proc2 = vmx_caps.proc2 & ~(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID |
 				   SECONDARY_EXEC_XSAVES);
 	if (!vmx->vpid)
@@ -304,11 +345,10 @@ int vmx_vcpu_create(struct vcpu *vcpu)
 	if (!vmx->vmcs)
 		return -ENOMEM;
 	vmx->msr_bitmap = (unsigned long *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	if (!vmx->msr_bitmap) {
-		free_page((unsigned long)vmx->vmcs);
-		vmx->vmcs = NULL;
-		return -ENOMEM;
-	}
+	if (!vmx->msr_bitmap)
+		goto free_vmcs;
+	if (vmx_perf_create(vmx))
+		goto free_bitmap;
 	vmx_msr_bitmap_init(vmx);
 	vmx->vpid = vpid_alloc();
 
@@ -316,6 +356,13 @@ int vmx_vcpu_create(struct vcpu *vcpu)
 	vmx->vmcs_pa = __pa(vmx->vmcs);
 	vmx_vmclear(vmx->vmcs_pa);
 	return 0;
+
+free_bitmap:
+	free_page((unsigned long)vmx->msr_bitmap);
+free_vmcs:
+	free_page((unsigned long)vmx->vmcs);
+	vmx->vmcs = NULL;
+	return -ENOMEM;
 }
 
 /**
@@ -330,6 +377,7 @@ void vmx_vcpu_free(struct vcpu *vcpu)
 		return;
 	vmcs_clear_anywhere(vmx);
 	vpid_free(vmx->vpid);
+	vmx_perf_free(vmx);
 	free_page((unsigned long)vmx->msr_bitmap);
 	free_page((unsigned long)vmx->vmcs);
 	vmx->vmcs = NULL;
@@ -354,7 +402,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu, bool init)
 	}
 	vmcs_init_guest(vmx);
 	vmx_msr_reset(vmx, init);
-	vmx_regs_reset(vmx);
+	vmx_regs_reset(vmx, init);
 	vmx_cpuid_changed(vcpu);
 	vmx_flush_tlb_guest(vcpu);
 }

@@ -53,11 +53,6 @@ static void vmx_vm_destroy(struct vm *vm)
 	vmx_emergency_put();
 }
 
-/* CR8 accesses exit, so the priority is always where the APIC looks for it. */
-static void vmx_update_tpr(struct vcpu *vcpu, int tpr, int max_irr)
-{
-}
-
 const struct minikvm_vendor_ops vmx_ops = {
 	.name			= "VMX",
 	.vcpu_size		= sizeof(struct vcpu_vmx),

@@ -56,6 +56,20 @@ struct vmcs_host {
 	u16 fs_sel, gs_sel, ds_sel, es_sel, ldt_sel;
 };
 
+#define MSR_SWITCH_MAX	4
+
+/**
+ * struct msr_switch - the MSR-load areas of VM entry and VM exit
+ * @guest: loaded by VM entry
+ * @host: loaded by VM exit, same registers in the same order
+ * @nr: entries in use, and what the VMCS says
+ */
+struct msr_switch {
+	struct vmx_msr_entry guest[MSR_SWITCH_MAX];
+	struct vmx_msr_entry host[MSR_SWITCH_MAX];
+	u32 nr;
+};
+
 /* Bits of vcpu_vmx.exit_known: exit information already read. */
 #define EXIT_KNOWN_QUAL		BIT(0)
 #define EXIT_KNOWN_INTR		BIT(1)
@@ -89,6 +103,9 @@ struct vmcs_host {
  * @msr_bitmap: one page
  * @vpid: 0 when none
  * @slice: VMX-preemption timer value, 0 when the timer is off
+ * @virtual_apic: the page whose TPR the guest's CR8 is, NULL without TPR shadow
+ * @tpr_threshold: what TPR_THRESHOLD holds: the guest's CR8 below it exits
+ * @msr_switch: MSRs of the host's performance monitoring, see perf.c
  */
 struct vcpu_vmx {
 	struct vcpu vcpu;
@@ -124,6 +141,9 @@ struct vcpu_vmx {
 	unsigned long *msr_bitmap;
 	u16 vpid;
 	u32 slice;
+	const u8 *virtual_apic;
+	u32 tpr_threshold;
+	struct msr_switch *msr_switch;
 };
 
 static inline struct vcpu_vmx *to_vmx(struct vcpu *vcpu)
@@ -136,11 +156,16 @@ static inline struct vcpu_vmx *to_vmx(struct vcpu *vcpu)
  * family per control word. Bits that were never negotiated do not compile.
  */
 #define VMCS_CONTROL(word, SET, FIELD)						\
+static inline u32 *vmcs_ctl_##word(struct vcpu_vmx *vmx)			\
+{										\
+	return (void *)&vmx->ctl + offsetof(struct vmcs_controls, word);	\
+}										\
+										\
 static inline void vmcs_ctl_set_##word(struct vcpu_vmx *vmx, u32 value)	\
 {										\
-	if (vmx->ctl.word != value) {						\
+	if (*vmcs_ctl_##word(vmx) != value) {					\
 		vmcs_write32(FIELD, value);					\
-		vmx->ctl.word = value;						\
+		*vmcs_ctl_##word(vmx) = value;					\
 	}									\
 }										\
 										\
@@ -148,14 +173,14 @@ static __always_inline void vmcs_ctl_set_bits_##word(struct vcpu_vmx *vmx, u32 b
 {										\
 	BUILD_BUG_ON(!__builtin_constant_p(bits) ||				\
 		     (bits & ~(u32)(SET##_REQUIRED | SET##_OPTIONAL)));		\
-	vmcs_ctl_set_##word(vmx, vmx->ctl.word | bits);				\
+	vmcs_ctl_set_##word(vmx, *vmcs_ctl_##word(vmx) | bits);			\
 }										\
 										\
 static __always_inline void vmcs_ctl_clear_bits_##word(struct vcpu_vmx *vmx, u32 bits) \
 {										\
 	BUILD_BUG_ON(!__builtin_constant_p(bits) ||				\
 		     (bits & ~(u32)(SET##_REQUIRED | SET##_OPTIONAL)));		\
-	vmcs_ctl_set_##word(vmx, vmx->ctl.word & ~bits);			\
+	vmcs_ctl_set_##word(vmx, *vmcs_ctl_##word(vmx) & ~bits);		\
 }
 
 VMCS_CONTROL(pin, PIN, PIN_BASED_VM_EXEC_CONTROL)
@@ -223,6 +248,7 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu);
 void vmx_vcpu_put(struct vcpu *vcpu);
 void vmx_prepare_switch(struct vcpu *vcpu);
 void vmx_cpuid_changed(struct vcpu *vcpu);
+void vmx_update_tpr(struct vcpu *vcpu, int tpr, int max_irr);
 
 /* ---- run.c -------------------------------------------------------------- */
 void vmx_enter(struct vcpu *vcpu);
@@ -285,7 +311,7 @@ bool vmx_cr4_valid(struct vcpu *vcpu, unsigned long cr4);
 void vmx_set_efer(struct vcpu *vcpu, u64 efer);
 void vmx_set_dr7(struct vcpu *vcpu, unsigned long dr7);
 void vmx_set_pdptrs(struct vcpu *vcpu);
-void vmx_regs_reset(struct vcpu_vmx *vmx);
+void vmx_regs_reset(struct vcpu_vmx *vmx, bool init);
 void vmx_cr4_update_owned(struct vcpu *vcpu);
 
 /* ---- msr.c -------------------------------------------------------------- */
@@ -316,6 +342,12 @@ int vmx_l1d_setup(void);
 void vmx_l1d_unsetup(void);
 void vmx_l1d_flush(struct vcpu_vmx *vmx);
 DECLARE_STATIC_KEY_FALSE(vmx_l1d_should_flush);
+
+/* ---- perf.c ------------------------------------------------------------- */
+int vmx_perf_create(struct vcpu_vmx *vmx);
+void vmx_perf_free(struct vcpu_vmx *vmx);
+void vmx_perf_reset(struct vcpu_vmx *vmx);
+void vmx_perf_switch(struct vcpu_vmx *vmx);
 
 /* ---- dump.c ------------------------------------------------------------- */
 void vmx_dump(struct vcpu *vcpu);

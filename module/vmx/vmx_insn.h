@@ -23,6 +23,9 @@
 void vmx_insn_failed(const char *insn, unsigned long operand, unsigned long value);
 void vmx_insn_faulted(const char *insn);
 
+/* After the instruction at local label 1: where it continues if it faults. */
+#define VMX_FAULTS_TO(label)	_ASM_EXTABLE(1b, %l[label])
+
 /* Bits 14:13 of a field's encoding are its width; bit 0 selects a high half. */
 #define VMCS_WIDTH_MASK		0x6001UL
 #define VMCS_WIDTH_16		0x0000UL
@@ -41,7 +44,7 @@ static __always_inline unsigned long vmcs_read_any(unsigned long field)
 
 	asm_goto_output("1: vmread %[field], %[value]\n\t"
 			"jbe %l[failed]\n\t"
-			_ASM_EXTABLE(1b, %l[faulted])
+			VMX_FAULTS_TO(faulted)
 			: [value] "=r" (value)
 			: [field] "r" (field)
 			: "cc"
@@ -59,7 +62,7 @@ static __always_inline void vmcs_write_any(unsigned long field, unsigned long va
 {
 	asm goto("1: vmwrite %[value], %[field]\n\t"
 		 "jbe %l[failed]\n\t"
-		 _ASM_EXTABLE(1b, %l[faulted])
+		 VMX_FAULTS_TO(faulted)
 		 : : [field] "r" (field), [value] "rm" (value)
 		 : "cc" : failed, faulted);
 	return;
@@ -123,7 +126,7 @@ static __always_inline void vmx_vmptrld(u64 pa)
 {
 	asm goto("1: vmptrld %[pa]\n\t"
 		 "jbe %l[failed]\n\t"
-		 _ASM_EXTABLE(1b, %l[faulted])
+		 VMX_FAULTS_TO(faulted)
 		 : : [pa] "m" (pa) : "cc", "memory" : failed, faulted);
 	return;
 failed:
@@ -137,7 +140,7 @@ static __always_inline void vmx_vmclear(u64 pa)
 {
 	asm goto("1: vmclear %[pa]\n\t"
 		 "jbe %l[failed]\n\t"
-		 _ASM_EXTABLE(1b, %l[faulted])
+		 VMX_FAULTS_TO(faulted)
 		 : : [pa] "m" (pa) : "cc", "memory" : failed, faulted);
 	return;
 failed:
@@ -155,7 +158,7 @@ static inline void vmx_invept(unsigned long type, u64 eptp)
 
 	asm goto("1: invept %[desc], %[type]\n\t"
 		 "jbe %l[failed]\n\t"
-		 _ASM_EXTABLE(1b, %l[faulted])
+		 VMX_FAULTS_TO(faulted)
 		 : : [type] "r" (type), [desc] "m" (desc)
 		 : "cc", "memory" : failed, faulted);
 	return;
@@ -174,7 +177,7 @@ static inline void vmx_invvpid(unsigned long type, u16 vpid)
 
 	asm goto("1: invvpid %[desc], %[type]\n\t"
 		 "jbe %l[failed]\n\t"
-		 _ASM_EXTABLE(1b, %l[faulted])
+		 VMX_FAULTS_TO(faulted)
 		 : : [type] "r" (type), [desc] "m" (desc)
 		 : "cc", "memory" : failed, faulted);
 	return;
