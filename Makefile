@@ -70,7 +70,7 @@ lab: need-lab
 	@selftests/lab/run-shell
 
 bench: need-lab
-	@selftests/lab/run-bench
+	@selftests/bench/run.sh
 
 clean:
 	-[ -z "$(KDIR)" ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
