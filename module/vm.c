@@ -167,6 +167,7 @@ static void vm_destroy(struct vm *vm)
 	memslots_destroy(vm);
 	vendor->vm_destroy(vm);
 	hardware_put();
+	preempt_notifier_dec();
 	cleanup_srcu_struct(&vm->srcu);
 	mmdrop(vm->mm);
 	kvfree(vm);
@@ -205,9 +206,11 @@ static struct vm *vm_alloc(void)
 	err = init_srcu_struct(&vm->srcu);
 	if (err)
 		goto drop_mm;
+	/* The scheduler looks for notifiers only while somebody may have one. */
+	preempt_notifier_inc();
 	err = hardware_get();
 	if (err)
-		goto cleanup_srcu;
+		goto stop_notifiers;
 	err = vendor->vm_init(vm);
 	if (err)
 		goto put_hardware;
@@ -231,7 +234,8 @@ destroy_vendor:
 	vendor->vm_destroy(vm);
 put_hardware:
 	hardware_put();
-cleanup_srcu:
+stop_notifiers:
+	preempt_notifier_dec();
 	cleanup_srcu_struct(&vm->srcu);
 drop_mm:
 	mmdrop(vm->mm);
