@@ -5,7 +5,7 @@
  */
 #include "api.h"
 
-/* Changes every general register, then every XMM register, then ST0. */
+/* Changes every general register; the other one the FPU, in two steps. */
 GUEST_ASM(regs_guest, 64,
 	"	notq	%rax\n	notq	%rbx\n	notq	%rcx\n	notq	%rdx\n"
 	"	notq	%rsi\n	notq	%rdi\n	notq	%rbp\n	notq	%rsp\n"
@@ -13,6 +13,9 @@ GUEST_ASM(regs_guest, 64,
 	"	notq	%r12\n	notq	%r13\n	notq	%r14\n	notq	%r15\n"
 	"	outb	%al, $0xe0\n");
 GUEST_ASM(fpu_guest, 64,
+	"	fld1\n"
+	"	pcmpeqd	%xmm0, %xmm0\n"
+	"	outb	%al, $0xe0\n"
 	"	paddq	%xmm15, %xmm0\n"
 	"	movdqa	%xmm0, %xmm7\n"
 	"	fld1\n"
@@ -74,10 +77,17 @@ static void test_fpu(struct vm *vm, struct vcpu *vcpu)
 
 	tap_errno(ioctl(vcpu->fd, MINIKVM_GET_FPU, &get), 0, "GET_FPU");
 	tap_eq(get.fcw, 0x37f, "FCW starts as FNINIT leaves it");
+	/*
+	 * KVM forgets what SET_FPU set where the guest's FPU is in its initial
+	 * state: in XSTATE_BV the components then still count as initial.
+	 */
+	vm_load(vm, fpu_guest);
+	vcpu_set_mode(vcpu, GUEST_LONG, GUEST_CODE);
+	vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "guest uses its FPU");
 	memset(&set, 0, sizeof(set));
 	set.fcw = 0x27f;
 	set.fsw = 0x1800;	/* top of stack is register 3 */
-	set.ftwx = 0x07;
+	set.ftwx = 0xf8;
 	set.last_opcode = 0x123;
 	set.last_ip = 0x12345678;
 	set.last_dp = 0x87654321;
@@ -93,13 +103,11 @@ static void test_fpu(struct vm *vm, struct vcpu *vcpu)
 	tap_ok(!memcmp(set.fpr, get.fpr, sizeof(set.fpr)), "ST is as set");
 	tap_eq(get.fcw, 0x27f, "FCW is as set");
 	tap_eq(get.fsw, 0x1800, "FSW is as set");
-	tap_eq(get.ftwx, 0x07, "the tag word is as set");
+	tap_eq(get.ftwx, 0xf8, "the tag word is as set");
 	tap_eq(get.last_opcode, 0x123, "the last opcode is as set");
 	tap_eq(get.last_ip, 0x12345678, "the last IP is as set");
 	tap_eq(get.last_dp, 0x87654321, "the last data pointer is as set");
 
-	vm_load(vm, fpu_guest);
-	vcpu_set_mode(vcpu, GUEST_LONG, GUEST_CODE);
 	vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "guest computes");
 	ioctl(vcpu->fd, MINIKVM_GET_FPU, &get);
 	memcpy(a, set.xmm[0], 16);

@@ -170,10 +170,15 @@ static void test_roundtrip(struct vcpu *vcpu)
 static void test_interrupt_bitmap(struct vm *vm)
 {
 	struct vcpu *vcpu = vm_add_vcpu(vm, 2);
+	struct minikvm_regs regs = {
+		.rip = GUEST_CODE, .rsp = GUEST_CODE, .rflags = 0x202,
+	};
 	struct minikvm_sregs sregs;
 
 	irq_guest_load(vm);
-	vcpu_set_mode(vcpu, GUEST_REAL, GUEST_CODE + 16 + 16 * 0x7f);
+	vcpu_set_mode(vcpu, GUEST_REAL, GUEST_CODE);
+	if (ioctl(vcpu->fd, MINIKVM_SET_REGS, &regs))
+		tap_bail("SET_REGS: %s", strerror(errno));
 	get(vcpu, &sregs);
 	tap_ok(!sregs.interrupt_bitmap[0] && !sregs.interrupt_bitmap[1] &&
 	       !sregs.interrupt_bitmap[2] && !sregs.interrupt_bitmap[3],
