@@ -28,13 +28,15 @@ static struct raw *to_raw(struct block *blk)
 static int take_lock(int fd, const char *path, bool readonly)
 {
 	struct flock fl = { .l_type = readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+	bool reader;
 
 	if (!fcntl(fd, F_OFD_SETLK, &fl))
 		return 0;
-	if (errno == EAGAIN || errno == EACCES)
-		return report("disk %s: in use by another %s; stop it, or use readonly=on in both",
-			      path, readonly ? "writer" : "process");
-	return report("disk %s: cannot take the lock: %s", path, strerror(errno));
+	if (errno != EAGAIN && errno != EACCES)
+		return report("disk %s: cannot take the lock: %s", path, strerror(errno));
+	reader = !fcntl(fd, F_OFD_GETLK, &fl) && fl.l_type == F_RDLCK;
+	return report("disk %s: in use by another %s; stop it, or use readonly=on in both", path,
+		      reader ? "reader" : "writer");
 }
 
 static int image_size(int fd, const char *path, u64 *size)

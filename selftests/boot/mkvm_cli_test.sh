@@ -1,0 +1,238 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Owns the tests of what `mkvm run` refuses before it starts anything: each mistake gives status 1
+# and one line on stderr that names it, and leaves no trace. Needs no accelerator. TAP on stdout.
+# MKVM: the binary to test.
+set -eu
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+mkvm=${MKVM:-$top/userspace/mkvm}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 1' INT TERM
+cd "$dir"
+
+n=0
+failed=0
+result() { # result STATUS NAME
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		sed 's/^/# stderr: /' err
+		failed=1
+	fi
+}
+
+# bytes OCTAL... at an offset of a file
+put() { # put FILE OFFSET ESCAPES
+	# shellcheck disable=SC2059
+	printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
+# A bzImage as far as its header goes: wants 32 MiB at 16 MiB, takes a command line of 100.
+fake_kernel() {
+	rm -f "$1"
+	truncate -s 64K "$1"
+	put "$1" 497 '\004'			# setup_sects
+	put "$1" 510 '\125\252\353\152HdrS\017\002'	# boot flag, jump, HdrS, version 2.15
+	put "$1" 529 '\001'			# loadflags: loaded high
+	put "$1" 556 '\377\377\377\177'		# initrd_addr_max
+	put "$1" 566 '\001'			# xloadflags: 64-bit entry
+	put "$1" 568 '\144'			# cmdline_size 100
+	put "$1" 600 '\000\000\000\001'		# pref_address 16 MiB
+	put "$1" 608 '\000\000\000\002'		# init_size 32 MiB
+}
+
+# Runs mkvm; it must end with status 1 and one line on stderr that contains TEXT.
+refuse() { # refuse NAME TEXT OPTION...
+	name=$1 text=$2 status=0
+	shift 2
+	timeout 20 "$mkvm" run "$@" </dev/null >out 2>err || status=$?
+	ok=1
+	if [ "$status" -eq 1 ] && [ ! -s out ] && [ "$(wc -l <err)" -eq 1 ] &&
+	   grep -q '^mkvm: ' err && grep -qF -e "$text" err; then
+		ok=0
+	else
+		echo "# status $status, wanted 1 and one line with: $text"
+	fi
+	result $ok "$name"
+}
+
+# Runs mkvm; status 0 and TEXT on stdout.
+accept() { # accept NAME TEXT ARGUMENT...
+	name=$1 text=$2 status=0
+	shift 2
+	timeout 20 "$mkvm" "$@" </dev/null >out 2>err || status=$?
+	ok=1
+	if [ "$status" -eq 0 ] && [ ! -s err ] && grep -qF -e "$text" out; then ok=0; fi
+	result $ok "$name"
+}
+
+fake_kernel kernel
+none=/nonexistent/device
+k="-kernel kernel -accel $none"
+truncate -s 1M initrd disk.img
+
+# shellcheck disable=SC2086
+{
+accept "help" "Usage: mkvm COMMAND" help
+accept "help of run" "-drive file=FILE" run --help
+accept "-h" "-kernel FILE" run -h
+result "$([ "$(timeout 20 "$mkvm" run -h | wc -l)" -le 40 ] && echo 0 || echo 1)" "help fits a screen"
+accept "version" "mkvm " --version
+accept "version of run" "mkvm " run -version
+status=0; "$mkvm" >out 2>err || status=$?
+result "$([ $status -eq 1 ] && grep -q 'no command' err && echo 0 || echo 1)" "no command"
+status=0; "$mkvm" frobnicate >out 2>err || status=$?
+result "$([ $status -eq 1 ] && grep -q "'frobnicate'" err && echo 0 || echo 1)" "unknown command"
+
+# Options
+refuse "no kernel" "no kernel" -m 512
+refuse "unknown option" "'--frobnicate' is not supported" --frobnicate
+refuse "QEMU's option that is not supported" "'-cdrom' is not supported" -cdrom x.iso
+refuse "abbreviated option" "'-ker' is not supported" -ker kernel
+refuse "option without its value" "'-kernel' needs a value" -kernel
+refuse "value for an option that takes none" "is not supported" -nographic=1 $k
+refuse "stray argument" "'disk.img'" $k disk.img
+
+# Numbers
+refuse "no CPUs" "-smp 0" $k -smp 0
+refuse "negative CPUs" "-smp -1" $k -smp -1
+refuse "too many CPUs" "-smp 255" $k -smp 255
+refuse "CPUs that overflow" "-smp 18446744073709551617" $k -smp 18446744073709551617
+refuse "CPUs with a tail" "-smp 2x" $k -smp 2x
+refuse "QEMU's CPU topology" "-smp 2,cores=2" $k -smp 2,cores=2
+refuse "no memory" "-m 0" $k -m 0
+refuse "negative memory" "-m -5" $k -m -5
+refuse "memory that is no number" "-m lots" $k -m lots
+refuse "memory with an unknown suffix" "-m 12T" $k -m 12T
+refuse "memory that overflows" "-m 18446744073709551615G" $k -m 18446744073709551615G
+refuse "more memory than any machine has" "too much memory" $k -m 9999999G
+refuse "memory too small for the kernel" "too little for this kernel; give 48" $k -m 32
+refuse "memory too small for the initrd" "too little for kernel and initrd; give 50" $k -m 48 -initrd initrd
+
+# Names
+refuse "empty name" "-name" $k -name ''
+refuse "name with a slash" "-name ../x" $k -name ../x
+refuse "name of 65 characters" "-name aaaa" $k -name "$(printf '%065d' 0 | tr 0 a)"
+refuse "unknown accelerator" "-accel tcg" -kernel kernel -accel tcg
+refuse "missing accelerator" "cannot open $none" $k
+refuse "an accelerator that is something else" "/dev/null is not an accelerator" -kernel kernel -accel /dev/null
+
+# Kernel and initrd
+refuse "missing kernel" "-kernel nofile: cannot open it" -kernel nofile
+refuse "kernel is a directory" "not a regular file" -kernel .
+mkfifo fifo
+refuse "kernel is a FIFO" "not a regular file" -kernel fifo
+: >empty
+refuse "empty kernel" "is no bzImage" -kernel empty
+refuse "kernel that is no bzImage" "is no bzImage" -kernel initrd
+head -c 600 kernel >short
+refuse "cut kernel" "is no bzImage" -kernel short
+fake_kernel cut && put cut 500 '\377\377\001'
+refuse "kernel shorter than its header says" "truncated" -kernel cut
+fake_kernel old && put old 518 '\003\002'
+refuse "old kernel" "too old" -kernel old
+fake_kernel bit32 && put bit32 566 '\000'
+refuse "32-bit kernel" "no 64-bit kernel" -kernel bit32
+fake_kernel high && put high 600 '\000\000\000\377'
+refuse "kernel that wants to be where no RAM is" "which cannot be" -kernel high -m 8192
+fake_kernel huge && put huge 608 '\377\377\377\377'
+refuse "kernel that wants 4 GiB" "which cannot be" -kernel huge -m 8192
+refuse "missing initrd" "-initrd nofile: cannot open it" $k -initrd nofile
+refuse "empty initrd" "-initrd empty: is empty" $k -initrd empty
+refuse "command line too long" "command line of 101 characters; this kernel takes 100" $k \
+	-append "$(printf '%0101d' 0)"
+
+# Disks
+refuse "missing disk" "disk nofile: cannot open it" $k -hda nofile
+refuse "empty disk" "disk empty: is empty" $k -hda empty
+refuse "disk is a directory" "disk .:" $k -drive file=.,format=raw,readonly=on
+refuse "disk is a character device" "neither a file nor a block device" $k -hda /dev/zero
+truncate -s 1000 odd.img
+refuse "disk that is no whole number of sectors" "no multiple of 512" $k -hda odd.img
+refuse "-drive without file" "file= is missing" $k -drive format=raw,if=virtio
+refuse "unsupported format" "format 'qcow2' is not supported" $k -drive file=disk.img,format=qcow2
+refuse "unsupported interface" "interface 'ide' is not supported" $k -drive file=disk.img,if=ide
+refuse "unknown key" "key 'cache' is not supported" $k -drive file=disk.img,cache=none
+refuse "key without value" "'readonly' has no value" $k -drive file=disk.img,readonly
+refuse "readonly that is neither on nor off" "on or off" $k -drive file=disk.img,readonly=yes
+truncate -s 1M q.img && put q.img 0 'QFI\373'
+refuse "qcow2 image given as raw" "looks like qcow2" $k -hda q.img
+refuse "unless format=raw insists" "cannot open $none" $k -drive file=q.img,format=raw
+cp disk.img a,b.img
+refuse "a comma in a file name is doubled" "cannot open $none" $k -drive file=a,,b.img,format=raw
+refuse "the same disk twice" "disk disk.img: in use by another writer" $k -hda disk.img -hda disk.img
+refuse "the same disk twice, once read-only" "disk disk.img: in use by another reader" $k \
+	-drive file=disk.img,readonly=on -hda disk.img
+refuse "read-only twice is fine" "cannot open $none" $k -drive file=disk.img,readonly=on \
+	-drive file=disk.img,readonly=on
+drives=$(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
+	echo "-drive file=disk.img,readonly=on"; done)
+refuse "25 disks" "too many" $k $drives
+
+# Serial ports
+refuse "unknown serial back end" "-serial vc" $k -serial vc
+refuse "empty file name" "-serial file:" $k -serial file:
+refuse "stdio twice" "only once" $k -serial stdio -serial stdio
+refuse "three serial ports" "only 2 serial ports" $k -serial null -serial null -serial null
+}
+
+# Nothing was left behind by all this.
+refuse "outputs are not created on failure" "cannot open $none" -kernel kernel -accel "$none" \
+	-serial file:log -pidfile pid
+result "$([ ! -e log ] && [ ! -e pid ] && echo 0 || echo 1)" "neither log nor pid file is left behind"
+
+# A disk held by somebody else, and files we may not open.
+if command -v python3 >/dev/null; then
+	python3 - <<-'PY' >locked &
+	import fcntl, struct, sys, time
+	f = open("disk.img", "r+b")
+	fcntl.fcntl(f, 37, struct.pack("hhqqi4x", 1, 0, 0, 0, 0))	# F_OFD_SETLK, F_WRLCK
+	print("locked", flush=True)
+	time.sleep(30)
+	PY
+	locker=$!
+	i=0
+	while [ ! -s locked ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
+	refuse "disk in use by another writer" "in use by another writer" -kernel kernel -accel "$none" \
+		-hda disk.img
+	refuse "not even for reading" "in use by another writer" -kernel kernel -accel "$none" \
+		-drive file=disk.img,format=raw,readonly=on
+	kill "$locker" 2>/dev/null || true
+	wait "$locker" 2>/dev/null || true
+else
+	n=$((n + 1)); echo "ok $n - disk in use by another writer # SKIP python3 is not installed"
+	n=$((n + 1)); echo "ok $n - not even for reading # SKIP python3 is not installed"
+fi
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+	chmod 755 "$dir"
+	cp "$mkvm" ./mkvm-copy
+	chmod 755 mkvm-copy
+	chmod 600 initrd
+	: >device
+	chmod 600 device
+	saved=$mkvm
+	cat >as-nobody <<-SH
+	#!/bin/sh
+	exec setpriv --reuid 65534 --regid 65534 --clear-groups "$dir/mkvm-copy" "\$@"
+	SH
+	chmod 755 as-nobody
+	mkvm=$dir/as-nobody
+	refuse "no permission for the accelerator" "permission denied; become root or join" \
+		-kernel kernel -accel "$dir/device"
+	refuse "no permission for the initrd" "-initrd initrd: cannot open it: Permission denied" \
+		-kernel kernel -initrd initrd
+	chmod 444 disk.img
+	refuse "no permission to write the disk" "cannot open it for writing" -kernel kernel -hda disk.img
+	mkvm=$saved
+else
+	for what in "accelerator" "initrd" "disk"; do
+		n=$((n + 1)); echo "ok $n - no permission for the $what # SKIP needs root and setpriv"
+	done
+fi
+
+echo "1..$n"
+exit $failed
