@@ -263,6 +263,8 @@ struct vcpu {
 		gpa_t time_gpa;		/* MK_INVALID_GPA: off */
 		u32 version;
 		bool stopped;		/* tell the guest that it was paused */
+		int cpu;		/* the record was made for this CPU */
+		unsigned long refresh;	/* jiffies; without a common reference */
 	} pvclock;
 
 	/* Emulation in progress, across an exit to userspace. */

@@ -35,6 +35,7 @@ void vcpu_load(struct vcpu *vcpu)
 
 	preempt_notifier_register(&vcpu->preempt);
 	vendor->vcpu_load(vcpu, cpu);
+	pvclock_loaded(vcpu, cpu);
 	if (vcpu->lapic)
 		lapic_timer_migrate(vcpu);
 	put_cpu();
@@ -53,6 +54,7 @@ static void vcpu_sched_in(struct preempt_notifier *notifier, int cpu)
 	struct vcpu *vcpu = container_of(notifier, struct vcpu, preempt);
 
 	vendor->vcpu_load(vcpu, cpu);
+	pvclock_loaded(vcpu, cpu);
 	if (vcpu->lapic)
 		lapic_timer_migrate(vcpu);
 }

@@ -342,8 +342,7 @@ int msr_set(struct vcpu *vcpu, u32 index, u64 data, bool host)
 		if (!pat_valid(data))
 			return -EINVAL;
 		vcpu->pat = data;
-		/* The vendor may keep a copy that the CPU loads on entry. */
-		return vendor->set_msr(vcpu, index, data, host) == -EINVAL ? -EINVAL : 0;
+		return 0;
 	case MSR_IA32_MISC_ENABLE:
 		return misc_enable_set(vcpu, data, host);
 	case MSR_IA32_UCODE_REV:

@@ -10,6 +10,7 @@
  * record is refreshed when its vCPU is moved.
  */
 #include <linux/math64.h>
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/time64.h>
 #include <asm/cpufeature.h>
@@ -200,16 +201,25 @@ void pvclock_update(struct vcpu *vcpu)
 }
 
 /**
- * pvclock_moved - the vCPU was loaded on another CPU
+ * pvclock_loaded - the vCPU was loaded on a CPU
  * @vcpu: the vCPU
+ * @cpu: where
  *
- * A clock without common reference may read differently there.
+ * A clock without common reference may read differently there, and it drifts
+ * from the host's: it is refreshed on every move and about once a second.
+ *
+ * Context: preemption off.
  */
-void pvclock_moved(struct vcpu *vcpu)
+void pvclock_loaded(struct vcpu *vcpu, int cpu)
 {
-	if ((vcpu->pvclock.system_time_msr & MINIKVM_MSR_ENABLED) &&
-	    !READ_ONCE(vcpu->vm->clock_ref_valid))
-		vcpu_set_request(vcpu, REQ_CLOCK_UPDATE);
+	if (!(vcpu->pvclock.system_time_msr & MINIKVM_MSR_ENABLED) ||
+	    READ_ONCE(vcpu->vm->clock_ref_valid))
+		return;
+	if (vcpu->pvclock.cpu == cpu && time_before(jiffies, vcpu->pvclock.refresh))
+		return;
+	vcpu->pvclock.cpu = cpu;
+	vcpu->pvclock.refresh = jiffies + HZ;
+	vcpu_set_request(vcpu, REQ_CLOCK_UPDATE);
 }
 
 /**

@@ -121,6 +121,6 @@ int pvclock_get_msr(struct vcpu *vcpu, u32 msr, u64 *data);
 void pvclock_update(struct vcpu *vcpu);		/* REQ_CLOCK_UPDATE */
 u64 pvclock_vm_now(struct vm *vm);		/* GET_CLOCK, ns */
 void pvclock_vm_set(struct vm *vm, u64 ns);
-void pvclock_moved(struct vcpu *vcpu);		/* loaded on another CPU */
+void pvclock_loaded(struct vcpu *vcpu, int cpu);	/* preemption off */
 int pvclock_stopped(struct vcpu *vcpu);		/* KVMCLOCK_CTRL: -EINVAL */
 #endif
