@@ -35,7 +35,7 @@ void irq_unmasked(struct vm *vm, u32 chip, u32 pin);
 /* Does anyone want irq_acked() for the pin? Any lock. */
 bool irq_ack_wanted(struct vm *vm, u32 chip, u32 pin);
 
-/* pit.c: any context but under a chip's lock. */
+/* pit.c: process context, without a chip's lock. */
 void pit_acked(struct vm *vm);
 void pit_unmasked(struct vm *vm);
 

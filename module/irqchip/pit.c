@@ -67,6 +67,8 @@
  * @period: nanoseconds per tick, rounded down
  * @periodic: ticks go on
  * @tick: number of the next tick, the first is 1
+ * @tick_lock: the three below, and that a tick's two edges stay together;
+ *	taken outside the chips' locks
  * @owed: ticks that happened and were not acknowledged
  * @ready: nothing delivered waits for its acknowledgment
  * @blocked: the last delivery found the line masked everywhere
@@ -87,32 +89,36 @@ struct pit {
 	bool periodic;
 	u64 tick;
 
-	atomic_t owed;
-	atomic_t ready;
+	spinlock_t tick_lock;		/* see above */
+	u32 owed;
+	bool ready;
 	bool blocked;
 };
 
 /* ---- ticks --------------------------------------------------------------------- */
 
+/* @tick_lock held by all of these. */
 static void pit_forget_owed(struct pit *pit)
 {
-	atomic_set(&pit->owed, 0);
-	atomic_set(&pit->ready, 1);
-	WRITE_ONCE(pit->blocked, false);
+	pit->owed = 0;
+	pit->ready = true;
+	pit->blocked = false;
 }
 
-/* Deliver one tick if the one before was acknowledged. */
-static void pit_pulse(struct pit *pit)
+/* Deliver one tick if one is owed and the one before was acknowledged. */
+static void pit_deliver(struct pit *pit)
 {
 	struct vm *vm = pit->vm;
 	struct vcpu *vcpu;
 	int i, taken;
 
-	if (!atomic_xchg(&pit->ready, 0))
+	lockdep_assert_held(&pit->tick_lock);
+	if (!pit->owed || !pit->ready)
 		return;
+	pit->ready = false;
 	taken = irq_set_level(vm, PIT_GSI, 1, IRQ_SOURCE_PIT);
 	irq_set_level(vm, PIT_GSI, 0, IRQ_SOURCE_PIT);
-	WRITE_ONCE(pit->blocked, taken < 0);
+	pit->blocked = taken < 0;
 
 	vm_for_each_vcpu(i, vcpu, vm)
 		lapic_nmi_wd(vcpu);
@@ -149,12 +155,13 @@ static enum hrtimer_restart pit_timer_fn(struct hrtimer *timer)
 	if (pit->periodic)
 		happened = pit_advance(pit, ktime_to_ns(ktime_get()));
 
+	spin_lock_bh(&pit->tick_lock);
 	/* Masked for a whole period: the guest does not count these. */
-	if (READ_ONCE(pit->blocked))
+	if (pit->blocked)
 		pit_forget_owed(pit);
-	if (atomic_add_return(min_t(u64, happened, PIT_MAX_OWED), &pit->owed) > PIT_MAX_OWED)
-		atomic_set(&pit->owed, PIT_MAX_OWED);
-	pit_pulse(pit);
+	pit->owed = min_t(u64, pit->owed + happened, PIT_MAX_OWED);
+	pit_deliver(pit);
+	spin_unlock_bh(&pit->tick_lock);
 
 	if (!pit->periodic)
 		return HRTIMER_NORESTART;
@@ -169,11 +176,12 @@ void pit_acked(struct vm *vm)
 
 	if (!pit)
 		return;
-	atomic_set(&pit->ready, 1);
-	/* Ready before owed is read; pit_timer_fn() does it the other way round. */
-	smp_mb();
-	if (atomic_dec_if_positive(&pit->owed) > 0)
-		pit_pulse(pit);
+	spin_lock_bh(&pit->tick_lock);
+	if (!pit->ready && pit->owed)
+		pit->owed--;
+	pit->ready = true;
+	pit_deliver(pit);
+	spin_unlock_bh(&pit->tick_lock);
 }
 
 /* The guest unmasked the line. */
@@ -183,17 +191,17 @@ void pit_unmasked(struct vm *vm)
 
 	if (!pit)
 		return;
-	/* An acknowledgment that did not come by now never will. */
-	if (!READ_ONCE(pit->blocked)) {
+	spin_lock_bh(&pit->tick_lock);
+	if (pit->blocked) {
+		/* Masked for less than a period: what was held back comes now. */
+		pit->blocked = false;
+		pit->ready = true;
+		pit_deliver(pit);
+	} else {
+		/* An acknowledgment that did not come by now never will. */
 		pit_forget_owed(pit);
-		return;
 	}
-	/* Masked for less than a period: what was held back comes now. */
-	WRITE_ONCE(pit->blocked, false);
-	atomic_set(&pit->ready, 1);
-	smp_mb();	/* as in pit_acked() */
-	if (atomic_read(&pit->owed) > 0)
-		pit_pulse(pit);
+	spin_unlock_bh(&pit->tick_lock);
 }
 
 /* ---- counters, @lock held ---------------------------------------------------------- */
@@ -208,7 +216,9 @@ static u64 pit_clocks(const struct minikvm_pit_channel_state *c)
 static void pit_stop(struct pit *pit)
 {
 	hrtimer_cancel(&pit->timer);
+	spin_lock_bh(&pit->tick_lock);
 	pit_forget_owed(pit);
+	spin_unlock_bh(&pit->tick_lock);
 }
 
 /* Counter 0 was loaded: time its ticks. */
@@ -460,7 +470,7 @@ static void pit_power_up(struct pit *pit)
 		pit->channels[i].count = PIT_MAX_COUNT;
 		pit->channels[i].count_load_time = ktime_to_ns(ktime_get());
 	}
-	pit_forget_owed(pit);
+	pit->ready = true;
 }
 
 static int pit_attach(struct vm *vm, struct pit *pit)
@@ -501,6 +511,7 @@ int pit_create(struct vm *vm, u32 flags)
 	pit->speaker.ops = &speaker_ops;
 	pit->has_speaker = flags & MINIKVM_PIT_SPEAKER_DUMMY;
 	mutex_init(&pit->lock);
+	spin_lock_init(&pit->tick_lock);
 	hrtimer_init(&pit->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
 	pit->timer.function = pit_timer_fn;
 	pit_power_up(pit);
