@@ -139,7 +139,10 @@ void cpuid_lookup(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 		return;
 	}
 
-	*eax = *ebx = *ecx = *edx = 0;
+	*eax = 0;
+	*ebx = 0;
+	*ecx = 0;
+	*edx = 0;
 	/* Any sub-leaf of the topology leaves echoes ECX and tells the APIC id. */
 	if (function == 0xb || function == 0x1f) {
 		e = cpuid_find(vcpu, function, 1);

@@ -258,7 +258,7 @@ bool cpuid_function_is_indexed(u32 function)
 	return false;
 }
 
-/* ---- GET_SUPPORTED_CPUID --------------------------------------------------- */
+/* ---- GET_SUPPORTED_CPUID ------------------------------------------------ */
 
 struct entry_array {
 	struct minikvm_cpuid_entry2 *entries;
@@ -282,6 +282,14 @@ static struct minikvm_cpuid_entry2 *add_host_leaf(struct entry_array *a, u32 fun
 	if (cpuid_function_is_indexed(function))
 		e->flags = MINIKVM_CPUID_FLAG_SIGNIFCANT_INDEX;
 	return e;
+}
+
+static void zero_leaf(struct minikvm_cpuid_entry2 *e)
+{
+	e->eax = 0;
+	e->ebx = 0;
+	e->ecx = 0;
+	e->edx = 0;
 }
 
 /* Replace the feature registers of an entry by what guests may be given. */
@@ -319,14 +327,14 @@ static int add_leaf7(struct entry_array *a, struct minikvm_cpuid_entry2 *e)
 		e = add_host_leaf(a, 7, 1);
 		if (!e)
 			return -E2BIG;
-		e->ebx = e->ecx = e->edx = 0;
+		zero_leaf(e);
 		apply_caps(e);
 	}
 	if (max >= 2) {
 		e = add_host_leaf(a, 7, 2);
 		if (!e)
 			return -E2BIG;
-		e->eax = e->ebx = e->ecx = 0;
+		zero_leaf(e);
 		e->edx = host_caps.leaf7_2_edx;
 	}
 	return 0;
@@ -349,7 +357,8 @@ static int add_xsave_leaves(struct entry_array *a, struct minikvm_cpuid_entry2 *
 		return -E2BIG;
 	apply_caps(e);
 	e->ebx = e->eax & (F(XSAVES) | F(XSAVEC)) ? cpuid_xstate_size(xcr0, true) : 0;
-	e->ecx = e->edx = 0;		/* no supervisor component */
+	e->ecx = 0;			/* no supervisor component */
+	e->edx = 0;
 
 	for (i = 2; i < 64; i++) {
 		if (!(xcr0 & BIT_ULL(i)))
@@ -416,14 +425,16 @@ static int add_leaf(struct entry_array *a, u32 function)
 	case 4:
 		return add_cache_leaves(a, e);
 	case 6:				/* thermal: the APIC timer always runs */
+		zero_leaf(e);
 		e->eax = BIT(2);
-		e->ebx = e->ecx = e->edx = 0;
 		break;
 	case 7:
 		return add_leaf7(a, e);
 	case 0xb:
 	case 0x1f:			/* topology is for userspace to define */
-		e->eax = e->ebx = e->ecx = 0;
+		e->eax = 0;
+		e->ebx = 0;
+		e->ecx = 0;
 		break;
 	case 0xd:
 		return add_xsave_leaves(a, e);
@@ -439,13 +450,15 @@ static int add_leaf(struct entry_array *a, u32 function)
 		break;
 	case 0x80000007:		/* invariant TSC, if the host trusts it too */
 		e->edx &= boot_cpu_data.x86_power & BIT(8);
-		e->eax = e->ebx = e->ecx = 0;
+		e->eax = 0;
+		e->ebx = 0;
+		e->ecx = 0;
 		break;
 	case 0x80000008:
 		fill_address_sizes(e);
 		break;
 	default:
-		e->eax = e->ebx = e->ecx = e->edx = 0;
+		zero_leaf(e);
 	}
 	return 0;
 }

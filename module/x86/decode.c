@@ -36,18 +36,8 @@ struct opcode {
 
 #define O(_op, _form, _flags)	{ .op = OP_##_op, .form = FORM_##_form, .flags = (_flags) }
 
-/* ADD r/m8,r8 and its three siblings, for each of the eight operations. */
-#define ALU_LOCK(base, _op)					\
-	[(base) + 0] = O(_op, RM_REG, BYTE | LOCKABLE),		\
-	[(base) + 1] = O(_op, RM_REG, LOCKABLE),		\
-	[(base) + 2] = O(_op, REG_RM, BYTE),			\
-	[(base) + 3] = O(_op, REG_RM, 0)
-
+/* Without 00 to 3F, which alu_opcode() knows. */
 static const struct opcode one_byte[256] = {
-	ALU_LOCK(0x00, ADD), ALU_LOCK(0x08, OR), ALU_LOCK(0x10, ADC), ALU_LOCK(0x18, SBB),
-	ALU_LOCK(0x20, AND), ALU_LOCK(0x28, SUB), ALU_LOCK(0x30, XOR),
-	[0x38] = O(CMP, RM_REG, BYTE), [0x39] = O(CMP, RM_REG, 0),
-	[0x3a] = O(CMP, REG_RM, BYTE), [0x3b] = O(CMP, REG_RM, 0),
 	[0x63] = O(MOVSX, REG_RM, SRC32 | LONG),
 	[0x69] = O(IMUL_REG, REG_RM_IMM, IMM), [0x6b] = O(IMUL_REG, REG_RM_IMM, IMM8),
 	/* Groups: the operation comes from ModRM.reg. */
@@ -74,16 +64,11 @@ static const struct opcode one_byte[256] = {
 	[0xfe] = O(INC, RM, BYTE | GROUP), [0xff] = O(INC, RM, GROUP),
 };
 
-#define CMOV4(n)	[(n)] = O(CMOV, REG_RM, COND), [(n) + 1] = O(CMOV, REG_RM, COND), \
-			[(n) + 2] = O(CMOV, REG_RM, COND), [(n) + 3] = O(CMOV, REG_RM, COND)
-#define SET4(n)		[(n)] = O(SET, RM, BYTE | COND), [(n) + 1] = O(SET, RM, BYTE | COND), \
-			[(n) + 2] = O(SET, RM, BYTE | COND), [(n) + 3] = O(SET, RM, BYTE | COND)
-
 /* After 0F. The SSE opcodes, which a prefix changes, are in sse_opcode(). */
 static const struct opcode two_byte[256] = {
 	[0x0d] = O(NOP, RM, MEM), [0x18] = O(NOP, RM, 0), [0x1f] = O(NOP, RM, 0),
-	CMOV4(0x40), CMOV4(0x44), CMOV4(0x48), CMOV4(0x4c),
-	SET4(0x90), SET4(0x94), SET4(0x98), SET4(0x9c),
+	[0x40 ... 0x4f] = O(CMOV, REG_RM, COND),
+	[0x90 ... 0x9f] = O(SET, RM, BYTE | COND),
 	[0xa3] = O(BT, RM_REG, 0), [0xab] = O(BTS, RM_REG, LOCKABLE),
 	[0xae] = O(NOP, RM, MEM | GROUP),
 	[0xaf] = O(IMUL_REG, REG_RM, 0),
@@ -141,7 +126,7 @@ static s64 next_signed(struct cursor *c, int size)
 	return (s64)(v << (64 - 8 * size)) >> (64 - 8 * size);
 }
 
-/* ---- prefixes ----------------------------------------------------------------- */
+/* ---- prefixes ----------------------------------------------------------- */
 
 /* Returns the first byte that is not a prefix. */
 static u8 decode_prefixes(struct cursor *c, struct insn *i, bool *prefix67)
@@ -180,7 +165,7 @@ static u8 decode_prefixes(struct cursor *c, struct insn *i, bool *prefix67)
 	}
 }
 
-/* ---- ModRM, SIB, displacement --------------------------------------------------- */
+/* ---- ModRM, SIB, displacement ------------------------------------------- */
 
 static void decode_address16(struct cursor *c, struct insn *i, u8 mod, u8 rm)
 {
@@ -242,7 +227,7 @@ static void decode_modrm(struct cursor *c, struct insn *i, u8 modrm)
 		i->seg = i->base == 4 || i->base == 5 ? 2 : 3;
 }
 
-/* ---- opcodes ---------------------------------------------------------------------- */
+/* ---- opcodes ------------------------------------------------------------ */
 
 /* Groups 1, 1A, 2, 3, 4, 5, 8, 9, 11 and 15: what ModRM.reg makes of them. */
 static bool resolve_group(const struct cursor *c, bool two, u8 opcode, u8 reg, struct opcode *o)
@@ -323,6 +308,7 @@ static const struct {
 	{ 0x6f, SSE_66, OP_XMM_LOAD, 16 },	{ 0x7f, SSE_66, OP_XMM_STORE, 16 },
 	{ 0x6f, SSE_F3, OP_XMM_LOAD, 16 },	{ 0x7f, SSE_F3, OP_XMM_STORE, 16 },
 	{ 0xe7, SSE_66, OP_XMM_STORE, 16 },
+	{ .op = OP_NONE },
 };
 
 static bool sse_opcode(const struct cursor *c, struct insn *i, u8 opcode, struct opcode *o)
@@ -331,7 +317,7 @@ static bool sse_opcode(const struct cursor *c, struct insn *i, u8 opcode, struct
 		    c->prefix66 ? SSE_66 : SSE_NONE;
 	u32 n;
 
-	for (n = 0; n < sizeof(sse_opcodes) / sizeof(sse_opcodes[0]); n++) {
+	for (n = 0; sse_opcodes[n].op; n++) {
 		if (sse_opcodes[n].opcode != opcode || sse_opcodes[n].prefix != prefix)
 			continue;
 		o->op = sse_opcodes[n].op;
@@ -346,12 +332,27 @@ static bool sse_opcode(const struct cursor *c, struct insn *i, u8 opcode, struct
 	return false;
 }
 
+/* Eight operations, each between r/m and register in both directions and sizes. */
+static bool alu_opcode(u8 b, struct opcode *o)
+{
+	if ((b & 7) > 3)		/* with the accumulator: no memory */
+		return false;
+	o->op = OP_ADD + (b >> 3);
+	o->form = b & 2 ? FORM_REG_RM : FORM_RM_REG;
+	o->flags = b & 1 ? 0 : BYTE;
+	if (o->form == FORM_RM_REG && o->op != OP_CMP)
+		o->flags |= LOCKABLE;
+	return true;
+}
+
 /* Find the opcode, its map included. *@second: it is in the 0F map. */
 static bool decode_opcode(struct cursor *c, struct insn *i, u8 b, struct opcode *o, bool *second,
 			  u8 *opcode)
 {
 	*second = false;
 	*opcode = b;
+	if (b < 0x40 && b != 0x0f)
+		return alu_opcode(b, o);
 	if (b != 0x0f) {
 		*o = one_byte[b];
 		return o->op && (!(o->flags & LONG) || is_long(c));

@@ -83,7 +83,7 @@ static struct emul_ctx *ctx_of(struct exec *x)
 	return container_of(x, struct emul_ctx, x);
 }
 
-/* ---- the guest's mode and segments ---------------------------------------------- */
+/* ---- the guest's mode and segments -------------------------------------- */
 
 /**
  * x86_mode - how the guest forms addresses now
@@ -120,7 +120,7 @@ void x86_segment_load(struct vcpu *vcpu, int seg, struct x86_segment *s)
 	s->big = var.db;
 }
 
-/* ---- one access ---------------------------------------------------------------------- */
+/* ---- one access --------------------------------------------------------- */
 
 /**
  * struct span - the pages of one access
@@ -299,7 +299,7 @@ static const struct exec_ops guest_exec_ops = {
 	.selector = op_selector,
 };
 
-/* ---- userspace ------------------------------------------------------------------------- */
+/* ---- userspace ---------------------------------------------------------- */
 
 static enum exit_action complete_mmio(struct vcpu *vcpu);
 
@@ -374,7 +374,7 @@ static enum exit_action emul_failed(struct vcpu *vcpu)
 	return EXIT_TO_USER;
 }
 
-/* ---- fetch ------------------------------------------------------------------------------- */
+/* ---- fetch -------------------------------------------------------------- */
 
 /* Append instruction bytes up to the next page boundary: 0, -EFAULT, -ENXIO. */
 static int fetch_bytes(struct emul_ctx *c, gva_t gva)
@@ -415,7 +415,7 @@ static int fetch_and_decode(struct emul_ctx *c)
 	return r == -ENODATA ? -EINVAL : r;
 }
 
-/* ---- execution ------------------------------------------------------------------------------ */
+/* ---- execution ---------------------------------------------------------- */
 
 static u8 stack_size(struct vcpu *vcpu, enum x86_mode mode)
 {

@@ -38,7 +38,7 @@ static bool is_long(const struct exec *x)
 	return x->mode == X86_MODE_LONG || x->mode == X86_MODE_LONG57;
 }
 
-/* ---- registers -------------------------------------------------------------------- */
+/* ---- registers ---------------------------------------------------------- */
 
 /* Byte registers 4..7 without REX are AH, CH, DH and BH. */
 static bool is_high_byte(const struct exec *x, u8 reg, u32 size)
@@ -78,7 +78,7 @@ static void addr_reg_put(struct exec *x, u8 reg, u64 val)
 	reg_put(x, reg, x->insn.addr_size, val);
 }
 
-/* ---- operands ----------------------------------------------------------------------- */
+/* ---- operands ----------------------------------------------------------- */
 
 /* Offset of the r/m operand in its segment. */
 static u64 effective_address(const struct exec *x)
@@ -140,7 +140,7 @@ static u64 other_operand(const struct exec *x, u32 size)
 	}
 }
 
-/* ---- arithmetic ------------------------------------------------------------------------ */
+/* ---- arithmetic --------------------------------------------------------- */
 
 static enum exec_result exec_two(struct exec *x)
 {
@@ -217,7 +217,7 @@ static enum exec_result exec_imul_reg(struct exec *x)
 	return EXEC_OK;
 }
 
-/* ---- moves ------------------------------------------------------------------------------ */
+/* ---- moves -------------------------------------------------------------- */
 
 static enum exec_result exec_mov(struct exec *x)
 {
@@ -260,7 +260,8 @@ static enum exec_result exec_movbe(struct exec *x)
 	u64 v;
 
 	if (i->form == FORM_RM_REG)
-		return rm_write(x, i->op_size, byte_swap(reg_get(x, i->reg, i->op_size), i->op_size));
+		return rm_write(x, i->op_size,
+				byte_swap(reg_get(x, i->reg, i->op_size), i->op_size));
 	res = rm_read(x, i->op_size, &v);
 	if (!res)
 		reg_put(x, i->reg, i->op_size, byte_swap(v, i->op_size));
@@ -293,7 +294,7 @@ static enum exec_result exec_set(struct exec *x)
 	return rm_write(x, 1, exec_cond(x->rflags, x->insn.cond));
 }
 
-/* ---- read, change, write -------------------------------------------------------------------- */
+/* ---- read, change, write ------------------------------------------------ */
 
 static enum exec_result exec_xchg(struct exec *x)
 {
@@ -393,7 +394,7 @@ static enum exec_result exec_bit(struct exec *x)
 	return i->mem ? mem_write(x, i->seg, ea, size, v) : rm_write(x, size, v);
 }
 
-/* ---- stack and branches -------------------------------------------------------------------------- */
+/* ---- stack and branches ------------------------------------------------- */
 
 static enum exec_result push(struct exec *x, u64 val, u32 size)
 {
@@ -452,7 +453,7 @@ static enum exec_result exec_branch(struct exec *x)
 	return res;
 }
 
-/* ---- strings -------------------------------------------------------------------------------------- */
+/* ---- strings ------------------------------------------------------------ */
 
 static void string_advance(struct exec *x, u8 reg)
 {
@@ -509,13 +510,16 @@ static enum exec_result exec_string(struct exec *x)
 	addr_reg_put(x, R_CX, --count);
 	x->again = count != 0;
 	/* CMPS and SCAS: REPE goes on while equal, REPNE while not. */
-	if ((i->op == OP_CMPS || i->op == OP_SCAS) &&
-	    !(x->rflags & FLAG_ZF) != (i->rep == 0xf2))
-		x->again = false;
+	if (i->op == OP_CMPS || i->op == OP_SCAS) {
+		bool equal = x->rflags & FLAG_ZF, while_equal = i->rep == 0xf3;
+
+		if (equal != while_equal)
+			x->again = false;
+	}
 	return EXEC_OK;
 }
 
-/* ---- vector registers ------------------------------------------------------------------------------- */
+/* ---- vector registers --------------------------------------------------- */
 
 static enum exec_result exec_xmm_load(struct exec *x)
 {
@@ -555,7 +559,7 @@ static enum exec_result exec_nop(struct exec *x)
 	return x ? EXEC_OK : EXEC_UNKNOWN;
 }
 
-/* ---- dispatch ------------------------------------------------------------------------------------------ */
+/* ---- dispatch ----------------------------------------------------------- */
 
 static enum exec_result (*const handlers[NR_OPS])(struct exec *x) = {
 	[OP_ADD] = exec_two, [OP_OR] = exec_two, [OP_ADC] = exec_two, [OP_SBB] = exec_two,

@@ -94,7 +94,7 @@ void fpu_reset(struct vcpu *vcpu, bool init)
 		fpu_load_guest(vcpu);
 }
 
-/* ---- around an entry ---------------------------------------------------------- */
+/* ---- around an entry ---------------------------------------------------- */
 
 static bool guest_uses_pkru(struct vcpu *vcpu)
 {
@@ -132,16 +132,7 @@ void fpu_exit(struct vcpu *vcpu)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->host_xcr0);
 }
 
-/* ---- single vector registers ------------------------------------------------------ */
-
-#define XMM_LOAD(n)	case n: asm volatile("movdqu %0, %%xmm" #n : : "m" (*v)); break
-#define XMM_STORE(n)	case n: asm volatile("movdqu %%xmm" #n ", %0" : "=m" (*v)); break
-#define XMM_EACH(m)	m(0); m(1); m(2); m(3); m(4); m(5); m(6); m(7); \
-			m(8); m(9); m(10); m(11); m(12); m(13); m(14); m(15)
-
-struct xmm_value {
-	u8 bytes[16];
-};
+/* ---- single vector registers -------------------------------------------- */
 
 /* The guest's registers are in the CPU, unless something has borrowed it. */
 static void guest_regs_lock(void)
@@ -160,13 +151,12 @@ static void guest_regs_lock(void)
  */
 void fpu_xmm_read(struct vcpu *vcpu, int reg, void *buf)
 {
-	struct xmm_value *v = buf;
+	struct fxregs_state fx __aligned(16);
 
 	guest_regs_lock();
-	switch (reg) {
-	XMM_EACH(XMM_STORE);
-	}
+	asm volatile("fxsaveq %0" : "=m" (fx));
 	fpregs_unlock();
+	memcpy(buf, &fx.xmm_space[4 * reg], 16);
 }
 
 /**
@@ -177,16 +167,16 @@ void fpu_xmm_read(struct vcpu *vcpu, int reg, void *buf)
  */
 void fpu_xmm_write(struct vcpu *vcpu, int reg, const void *buf)
 {
-	const struct xmm_value *v = buf;
+	struct fxregs_state fx __aligned(16);
 
 	guest_regs_lock();
-	switch (reg) {
-	XMM_EACH(XMM_LOAD);
-	}
+	asm volatile("fxsaveq %0" : "=m" (fx));
+	memcpy(&fx.xmm_space[4 * reg], buf, 16);
+	asm volatile("fxrstorq %0" : : "m" (fx));
 	fpregs_unlock();
 }
 
-/* ---- userspace -------------------------------------------------------------------- */
+/* ---- userspace ---------------------------------------------------------- */
 
 /**
  * fpu_get_xsave - GET_XSAVE

@@ -62,7 +62,7 @@ u64 msr_arch_capabilities(void)
 	return data;
 }
 
-/* ---- machine check banks ---------------------------------------------------- */
+/* ---- machine check banks ------------------------------------------------ */
 
 static int mce_get(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 {
@@ -118,7 +118,7 @@ static int mce_set(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	return 0;
 }
 
-/* ---- registers with a rule of their own ---------------------------------------- */
+/* ---- registers with a rule of their own --------------------------------- */
 
 static int apic_base_set(struct vcpu *vcpu, u64 data, bool host)
 {
@@ -223,7 +223,7 @@ static int legacy_set(u32 index, u64 data)
 	return -ENOENT;
 }
 
-/* ---- reading and writing ----------------------------------------------------- */
+/* ---- reading and writing ------------------------------------------------ */
 
 /* What is left when no case above matched. */
 static int other_get(struct vcpu *vcpu, u32 index, u64 *data)

@@ -22,7 +22,7 @@
 #define PIO_BATCH	1024	/* bytes of a string operation per exit */
 #define PORT_POST	0x7e	/* where firmware writes to pass time */
 
-/* ---- registers by width -------------------------------------------------------- */
+/* ---- registers by width ------------------------------------------------- */
 
 static unsigned long masked(unsigned long val, u8 bytes)
 {
@@ -76,7 +76,7 @@ static enum exit_action exit_to_user(struct vcpu *vcpu, u32 count,
 	return EXIT_TO_USER;
 }
 
-/* ---- IN and OUT ------------------------------------------------------------------ */
+/* ---- IN and OUT --------------------------------------------------------- */
 
 static enum exit_action complete_out(struct vcpu *vcpu)
 {
@@ -129,7 +129,7 @@ static enum exit_action pio_single(struct vcpu *vcpu)
 	return exit_to_user(vcpu, 1, complete_out);
 }
 
-/* ---- INS and OUTS ------------------------------------------------------------------ */
+/* ---- INS and OUTS ------------------------------------------------------- */
 
 /**
  * struct pio_string - where the string operation stands

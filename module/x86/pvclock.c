@@ -145,7 +145,7 @@ void pvclock_vm_set(struct vm *vm, u64 ns)
 	vm_request_all(vm, REQ_CLOCK_UPDATE);
 }
 
-/* ---- the guest's records ----------------------------------------------------- */
+/* ---- the guest's records ------------------------------------------------ */
 
 /* One TSC offset on all vCPUs is what makes one reference point true for all. */
 static bool tscs_match(struct vm *vm)
@@ -191,10 +191,10 @@ void pvclock_update(struct vcpu *vcpu)
 	rec.version = (vcpu->pvclock.version | 1);
 	if (guest_write(vcpu->vm, gpa, &rec.version, sizeof(rec.version)))
 		return;
-	smp_wmb();
+	smp_wmb();		/* odd before the contents change */
 	if (guest_write(vcpu->vm, gpa, &rec, sizeof(rec)))
 		return;
-	smp_wmb();
+	smp_wmb();		/* contents before even */
 	rec.version++;
 	guest_write(vcpu->vm, gpa, &rec.version, sizeof(rec.version));
 	vcpu->pvclock.version = rec.version;
@@ -250,7 +250,7 @@ static void write_wall_clock(struct vm *vm, gpa_t gpa)
 	version |= 1;
 	if (guest_write(vm, gpa, &version, sizeof(version)))
 		return;
-	smp_wmb();
+	smp_wmb();		/* odd before the contents change */
 
 	/* Wall time when the guest's clock read zero. */
 	ns = ktime_get_real_ns() - pvclock_vm_now(vm);
@@ -259,7 +259,7 @@ static void write_wall_clock(struct vm *vm, gpa_t gpa)
 	rec.nsec = rem;
 	if (guest_write(vm, gpa, &rec, sizeof(rec)))
 		return;
-	smp_wmb();
+	smp_wmb();		/* contents before even */
 	version++;
 	guest_write(vm, gpa, &version, sizeof(version));
 }

@@ -59,7 +59,7 @@ bool is_64bit_code(struct vcpu *vcpu)
 	return cs.l;
 }
 
-/* ---- PAE page-directory-pointer-table entries ---------------------------------- */
+/* ---- PAE page-directory-pointer-table entries --------------------------- */
 
 /**
  * pdptrs_load - load the four PAE PDPTEs
@@ -86,7 +86,7 @@ int pdptrs_load(struct vcpu *vcpu, unsigned long cr3)
 	return 0;
 }
 
-/* ---- CR0 -------------------------------------------------------------------------- */
+/* ---- CR0 ---------------------------------------------------------------- */
 
 bool cr0_valid(unsigned long cr0)
 {
@@ -153,7 +153,7 @@ int cr0_set(struct vcpu *vcpu, unsigned long val)
 	return 0;
 }
 
-/* ---- CR3, CR4, CR8 ------------------------------------------------------------------ */
+/* ---- CR3, CR4, CR8 ------------------------------------------------------ */
 
 /**
  * cr3_set - the guest writes CR3
@@ -290,7 +290,7 @@ unsigned long cr8_get(struct vcpu *vcpu)
 	return vcpu->lapic ? lapic_get_cr8(vcpu) : vcpu->cr8;
 }
 
-/* ---- EFER, XCR0 ------------------------------------------------------------------------ */
+/* ---- EFER, XCR0 --------------------------------------------------------- */
 
 bool efer_valid(u64 efer)
 {
@@ -351,7 +351,7 @@ int xcr0_set(struct vcpu *vcpu, u32 index, u64 val, bool host)
 	return 0;
 }
 
-/* ---- debug registers ----------------------------------------------------------------- */
+/* ---- debug registers ---------------------------------------------------- */
 
 /**
  * dr_set - write a debug register

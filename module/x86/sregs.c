@@ -74,7 +74,7 @@ int regs_set(struct vcpu *vcpu, const struct minikvm_regs *regs)
 	return 0;
 }
 
-/* ---- special registers ------------------------------------------------------- */
+/* ---- special registers -------------------------------------------------- */
 
 /**
  * sregs_get - GET_SREGS
@@ -208,7 +208,7 @@ int sregs_set(struct vcpu *vcpu, const struct minikvm_sregs *sregs)
 	return 0;
 }
 
-/* ---- reset --------------------------------------------------------------------- */
+/* ---- reset -------------------------------------------------------------- */
 
 static void reset_segment(struct vcpu *vcpu, int seg, u8 type, bool system)
 {

@@ -9,20 +9,29 @@
 #include "../minikvm.h"
 #include "fault.h"
 
-/* ---- event.c: exceptions, interrupts, NMIs on their way in (owner: lead) -- */
+/* ---- event.c: exceptions, interrupts, NMIs on their way in (owner: lead) ---- */
 void inject_exception(struct vcpu *vcpu, u8 vector);
 void inject_exception_err(struct vcpu *vcpu, u8 vector, u32 error_code);
 void inject_page_fault(struct vcpu *vcpu, u64 cr2, u32 error_code);
 void inject_db(struct vcpu *vcpu, u64 dr6_payload);
 void inject_nmi(struct vcpu *vcpu);		/* any context */
-static inline void inject_gp(struct vcpu *vcpu) { inject_exception_err(vcpu, 13, 0); }
-static inline void inject_ud(struct vcpu *vcpu) { inject_exception(vcpu, 6); }
+static inline void inject_gp(struct vcpu *vcpu)
+{
+	inject_exception_err(vcpu, 13, 0);
+}
+
+static inline void inject_ud(struct vcpu *vcpu)
+{
+	inject_exception(vcpu, 6);
+}
+
 void events_deliver(struct vcpu *vcpu);		/* before entry: choose and inject */
 void events_requeue_exception(struct vcpu *vcpu, u8 vector, bool has_err, u32 err);
 
-/* ---- cpuid.c ---------------------------------------------------------------- */
-int cpuid_get_supported(struct minikvm_cpuid2 __user *arg, bool emulated); /* -E2BIG, -EFAULT, -ENOMEM */
-int cpuid_set2(struct vcpu *vcpu, struct minikvm_cpuid2 __user *arg); /* -E2BIG, -EINVAL, -EFAULT, -ENOMEM */
+/* ---- cpuid.c ------------------------------------------------------------ */
+/* -E2BIG, -EFAULT, -ENOMEM; SET also -EINVAL */
+int cpuid_get_supported(struct minikvm_cpuid2 __user *arg, bool emulated);
+int cpuid_set2(struct vcpu *vcpu, struct minikvm_cpuid2 __user *arg);
 int cpuid_get2(struct vcpu *vcpu, struct minikvm_cpuid2 __user *arg);
 void cpuid_free(struct vcpu *vcpu);
 void cpuid_exec(struct vcpu *vcpu);		/* CPUID: reads RAX/RCX, writes four, no skip */
@@ -37,7 +46,7 @@ void cpuid_host_init(void);			/* before vendor->setup() */
 void cpuid_cap_clear(unsigned int x86_feature);	/* the vendor cannot carry it */
 bool cpuid_cap_has(unsigned int x86_feature);
 
-/* ---- msr.c -------------------------------------------------------------------- */
+/* ---- msr.c -------------------------------------------------------------- */
 /* 0, -EINVAL (guest: #GP). @host: from userspace, looser rules. */
 int msr_get(struct vcpu *vcpu, u32 index, u64 *data, bool host);
 int msr_set(struct vcpu *vcpu, u32 index, u64 data, bool host);
@@ -45,20 +54,22 @@ enum exit_action msr_exec_rdmsr(struct vcpu *vcpu);
 enum exit_action msr_exec_wrmsr(struct vcpu *vcpu);
 int msr_get_index_list(struct minikvm_msr_list __user *arg);
 int msr_get_feature_index_list(struct minikvm_msr_list __user *arg);
-long msr_get_list(struct vcpu *vcpu, struct minikvm_msrs __user *arg);	/* GET_MSRS; vcpu NULL: feature MSRs */
-long msr_set_list(struct vcpu *vcpu, struct minikvm_msrs __user *arg);	/* SET_MSRS */
+/* GET_MSRS (vcpu NULL: feature MSRs of the host) and SET_MSRS */
+long msr_get_list(struct vcpu *vcpu, struct minikvm_msrs __user *arg);
+long msr_set_list(struct vcpu *vcpu, struct minikvm_msrs __user *arg);
 void msr_reset(struct vcpu *vcpu, bool init);
 u64 msr_arch_capabilities(void);
-/* ---- tsc.c -------------------------------------------------------------------- */
+
+/* ---- tsc.c -------------------------------------------------------------- */
 u64 guest_tsc_read(struct vcpu *vcpu);		/* guest's TSC now */
 void guest_tsc_shift(struct vcpu *vcpu, s64 delta);
 void guest_tsc_write(struct vcpu *vcpu, u64 value, bool host);
 
-/* ---- regs.c ------------------------------------------------------------------- */
+/* ---- regs.c ------------------------------------------------------------- */
 void regs_get(struct vcpu *vcpu, struct minikvm_regs *regs);
 int regs_set(struct vcpu *vcpu, const struct minikvm_regs *regs);
 void sregs_get(struct vcpu *vcpu, struct minikvm_sregs *sregs);
-int sregs_set(struct vcpu *vcpu, const struct minikvm_sregs *sregs);	/* -EINVAL changes nothing */
+int sregs_set(struct vcpu *vcpu, const struct minikvm_sregs *sregs);	/* -EINVAL: no change */
 bool apic_base_valid(struct vcpu *vcpu, u64 base);	/* reserved bits and mode */
 bool cr0_valid(unsigned long cr0);
 bool cr4_valid(struct vcpu *vcpu, unsigned long cr4);
@@ -81,7 +92,7 @@ static inline bool is_paging(struct vcpu *vcpu) { return cr0_read(vcpu) & (1ul <
 static inline bool is_protmode(struct vcpu *vcpu) { return cr0_read(vcpu) & 1; }
 void regs_reset(struct vcpu *vcpu, bool init);	/* generic part of a reset */
 
-/* ---- fpu.c ---------------------------------------------------------------------- */
+/* ---- fpu.c -------------------------------------------------------------- */
 int fpu_create(struct vcpu *vcpu);
 void fpu_free(struct vcpu *vcpu);
 void fpu_reset(struct vcpu *vcpu, bool init);
@@ -97,7 +108,7 @@ void fpu_xmm_write(struct vcpu *vcpu, int reg, const void *buf);
 void fpu_get_xsave(struct vcpu *vcpu, void *buf, u32 size);
 int fpu_set_xsave(struct vcpu *vcpu, const void *buf);
 
-/* ---- gva.c: the guest's own page tables ----------------------------------------- */
+/* ---- gva.c: the guest's own page tables --------------------------------- */
 #define GVA_WRITE	BIT(0)
 #define GVA_FETCH	BIT(1)
 #define GVA_USER	BIT(2)
@@ -106,14 +117,14 @@ int fpu_set_xsave(struct vcpu *vcpu, const void *buf);
 int gva_to_gpa(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa, struct gva_fault *fault);
 void gva_inject(struct vcpu *vcpu, const struct gva_fault *fault);
 
-/* ---- pio.c, emulate.c -------------------------------------------------------------- */
+/* ---- pio.c, emulate.c --------------------------------------------------- */
 /* vcpu->pio is filled in by the vendor. */
 enum exit_action pio_exec(struct vcpu *vcpu);
 /* The instruction at RIP touched gpa, which is not memory. */
 enum exit_action mmio_exec(struct vcpu *vcpu, gpa_t gpa);
 void emul_free(struct vcpu *vcpu);
 
-/* ---- hypercall.c, pvclock.c ----------------------------------------------------------- */
+/* ---- hypercall.c, pvclock.c --------------------------------------------- */
 enum exit_action hypercall_exec(struct vcpu *vcpu);	/* VMCALL/VMMCALL, not yet skipped */
 void pvclock_vm_init(struct vm *vm);
 int pvclock_set_msr(struct vcpu *vcpu, u32 msr, u64 data);
