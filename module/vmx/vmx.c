@@ -8,6 +8,7 @@
 #include <linux/module.h>
 
 #include "vmx.h"
+#include "../x86/x86.h"
 
 /*
  * Upper bound of one stay in the guest, by the VMX-preemption timer. Real CPUs
@@ -18,6 +19,19 @@ unsigned int guest_slice;
 module_param(guest_slice, uint, 0644);
 MODULE_PARM_DESC(guest_slice, "Longest stay in the guest, in TSC ticks; 0 (default): unbounded");
 
+/* Instructions that are #UD in a guest unless a control allows them. */
+static void hide_features(void)
+{
+	if (!(vmx_caps.proc2 & SECONDARY_EXEC_ENABLE_RDTSCP)) {
+		cpuid_cap_clear(X86_FEATURE_RDTSCP);
+		cpuid_cap_clear(X86_FEATURE_RDPID);
+	}
+	if (!(vmx_caps.proc2 & SECONDARY_EXEC_ENABLE_INVPCID))
+		cpuid_cap_clear(X86_FEATURE_INVPCID);
+	if (!(vmx_caps.proc2 & SECONDARY_EXEC_XSAVES))
+		cpuid_cap_clear(X86_FEATURE_XSAVES);
+}
+
 static int vmx_setup(void)
 {
 	int err;
@@ -25,6 +39,7 @@ static int vmx_setup(void)
 	err = vmx_caps_setup();
 	if (err)
 		return err;
+	hide_features();
 	if (guest_slice && !vmx_has_preemption_timer())
 		pr_warn("guest_slice ignored: this CPU has no VMX-preemption timer\n");
 	vmx_ept_setup();
