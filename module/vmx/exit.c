@@ -58,7 +58,7 @@ static const struct exit_entry exit_table[] = {
 	[EXIT_REASON_CR_ACCESS]		= { exit_cr_access, "control-register access" },
 	[EXIT_REASON_DR_ACCESS]		= { exit_dr_access, "MOV DR" },
 	[EXIT_REASON_IO_INSTRUCTION]	= { exit_io, "I/O instruction" },
-	[EXIT_REASON_MSR_READ]		= { msr_exec_rdmsr, "RDMSR", .plain = true },
+	[EXIT_REASON_MSR_READ]		= { exit_rdmsr, "RDMSR", .plain = true },
 	[EXIT_REASON_MSR_WRITE]		= { msr_exec_wrmsr, "WRMSR", .plain = true },
 	[EXIT_REASON_MWAIT_INSTRUCTION]	= { exit_skip, "MWAIT" },
 	[EXIT_REASON_MONITOR_INSTRUCTION] = { exit_skip, "MONITOR" },

@@ -312,6 +312,34 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	}
 }
 
+/*
+ * Userspace may read every register it may have to save; the guest only those
+ * its CPUID promises.
+ */
+static bool guest_may_read(struct vcpu *vcpu, u32 index)
+{
+	switch (index) {
+	case MSR_IA32_SPEC_CTRL:
+		return guest_has_spec_ctrl(vcpu);
+	case MSR_TSC_AUX:
+		return guest_has(vcpu, X86_FEATURE_RDTSCP) || guest_has(vcpu, X86_FEATURE_RDPID);
+	default:
+		return true;
+	}
+}
+
+/**
+ * exit_rdmsr - RDMSR of a register whose bit in the MSR bitmap is set
+ * @vcpu: the vCPU
+ */
+enum exit_action exit_rdmsr(struct vcpu *vcpu)
+{
+	if (guest_may_read(vcpu, vcpu->regs[REG_RCX]))
+		return msr_exec_rdmsr(vcpu);
+	inject_gp(vcpu);
+	return EXIT_RESUME;
+}
+
 void vmx_set_tsc_offset(struct vcpu *vcpu, u64 offset)
 {
 	vmcs_write64(TSC_OFFSET, offset);

@@ -317,6 +317,7 @@ void vmx_cr4_update_owned(struct vcpu *vcpu);
 /* ---- msr.c -------------------------------------------------------------- */
 int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *data);
 int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 data, bool host);
+enum exit_action exit_rdmsr(struct vcpu *vcpu);
 void vmx_set_tsc_offset(struct vcpu *vcpu, u64 offset);
 void vmx_msr_bitmap_init(struct vcpu_vmx *vmx);
 void vmx_msr_bitmap_cpuid_changed(struct vcpu_vmx *vmx);
