@@ -59,6 +59,7 @@ void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 tsc);
 
 /* vcpu_load: preemption off. The timer's expiry sets IRR itself, nothing is left to collect. */
 void lapic_timer_migrate(struct vcpu *vcpu);
+void lapic_timer_tsc_moved(struct vcpu *vcpu);		/* tsc_offset changed */
 
 /* INIT and SIPI arrived: apply them (vCPU thread, before entry). */
 bool lapic_has_events(struct vcpu *vcpu);

@@ -92,6 +92,23 @@ static void lapic_timer_arm(struct lapic *apic, u64 ns)
 		      HRTIMER_MODE_ABS_PINNED_HARD);
 }
 
+/* The hrtimer is stopped. */
+static void lapic_timer_arm_deadline(struct lapic *apic, u64 tsc)
+{
+	u64 ns;
+
+	WRITE_ONCE(apic->tsc_deadline, tsc);
+	if (!tsc)
+		return;
+	ns = lapic_deadline_ns(apic);
+	if (ns) {
+		lapic_timer_arm(apic, ns);
+		return;
+	}
+	WRITE_ONCE(apic->tsc_deadline, 0);
+	lapic_local_deliver(apic, LAPIC_LVTT);
+}
+
 static void lapic_timer_set_length(struct lapic *apic)
 {
 	u64 ns = (u64)apic_reg(apic->regs, LAPIC_TMICT) << apic->divide_shift;
@@ -223,22 +240,26 @@ u64 lapic_get_tsc_deadline(struct vcpu *vcpu)
 void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 tsc)
 {
 	struct lapic *apic = vcpu->lapic;
-	u64 ns;
 
 	if (!apic || !apic_hw_enabled(apic) || !lapic_timer_deadline(apic))
 		return;
 	lapic_timer_stop(apic);
-	WRITE_ONCE(apic->tsc_deadline, tsc);
-	if (!tsc)
-		return;
+	lapic_timer_arm_deadline(apic, tsc);
+}
 
-	ns = lapic_deadline_ns(apic);
-	if (ns) {
-		lapic_timer_arm(apic, ns);
-	} else {
-		WRITE_ONCE(apic->tsc_deadline, 0);
-		lapic_local_deliver(apic, LAPIC_LVTT);
-	}
+/**
+ * lapic_timer_tsc_moved - the guest's TSC jumped: an armed deadline is elsewhere
+ * @vcpu: the vCPU, by the holder of its mutex
+ */
+void lapic_timer_tsc_moved(struct vcpu *vcpu)
+{
+	struct lapic *apic = vcpu->lapic;
+
+	if (!apic || !lapic_timer_deadline(apic) || !READ_ONCE(apic->tsc_deadline))
+		return;
+	/* It may have fired by now, and then is 0. */
+	lapic_timer_stop(apic);
+	lapic_timer_arm_deadline(apic, READ_ONCE(apic->tsc_deadline));
 }
 
 /**

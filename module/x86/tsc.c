@@ -7,6 +7,7 @@
 #include <linux/math64.h>
 #include <asm/tsc.h>
 
+#include "../irqchip/lapic.h"
 #include "x86.h"
 
 /**
@@ -22,6 +23,7 @@ static void set_offset(struct vcpu *vcpu, u64 offset)
 {
 	WRITE_ONCE(vcpu->tsc_offset, offset);
 	vendor->set_tsc_offset(vcpu, offset);
+	lapic_timer_tsc_moved(vcpu);
 	/* Whether kvmclock is the same on all vCPUs may have changed. */
 	vcpu_set_request(vcpu, REQ_CLOCK_UPDATE);
 	vm_request_all(vcpu->vm, REQ_CLOCK_UPDATE);
