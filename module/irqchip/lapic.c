@@ -274,7 +274,7 @@ static bool lapic_apply_base(struct vcpu *vcpu, u64 value)
 int lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
 {
 	u64 old = vcpu->apic_base;
-	u64 reserved = vcpu->reserved_gpa_bits | APIC_BASE_LOW_RESERVED;
+	u64 reserved = vcpu->reserved_gpa_bits | GENMASK_ULL(63, 52) | APIC_BASE_LOW_RESERVED;
 
 	if (!guest_has(vcpu, X86_FEATURE_X2APIC))
 		reserved |= APIC_BASE_X2APIC;
