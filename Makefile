@@ -61,8 +61,8 @@ RUN_VARS := CMD LANE GUEST_MEM GUEST_CPUS GUEST_APPEND HOST_CPUS HOST_MEM MKVM_O
 RUN_ENV = $(foreach v,$(RUN_VARS),$(if $(value $(v)),$(v)='$(subst ','\'',$(value $(v)))'))
 
 # make ends with status 2 whatever a recipe ends with; the loaded function ends it with the
-# guest's. make builds the object first and starts anew.
-ifneq ($(filter run,$(MAKECMDGOALS)),)
+# guest's or the shell's. make builds the object first and starts anew.
+ifneq ($(filter run lab,$(MAKECMDGOALS)),)
 -load .lab/make-exit.so(make_exit_setup)
 .lab/make-exit.so: selftests/lab/make-exit.c
 	@$(NEED) build lab
@@ -81,7 +81,7 @@ check-host: need-check
 	@selftests/lab/check-host
 
 lab: need-lab
-	@selftests/lab/run-shell
+	@:$(run-and-exit $(RUN_ENV) selftests/lab/run-shell)
 
 bench: need-lab
 	@selftests/bench/run.sh
