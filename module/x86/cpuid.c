@@ -326,11 +326,13 @@ int cpuid_set2(struct vcpu *vcpu, struct minikvm_cpuid2 __user *arg)
 {
 	struct minikvm_cpuid_entry2 *entries = NULL;
 	struct cpuid_index *index = NULL;
+	struct minikvm_cpuid2 head;
 	u32 nent;
 	int r;
 
-	if (get_user(nent, &arg->nent))
+	if (copy_from_user(&head, arg, sizeof(head)))
 		return -EFAULT;
+	nent = head.nent;
 	if (nent > MK_MAX_CPUID_ENTRIES)
 		return -E2BIG;
 	if (nent) {
@@ -375,11 +377,11 @@ out:
  */
 int cpuid_get2(struct vcpu *vcpu, struct minikvm_cpuid2 __user *arg)
 {
-	u32 room;
+	struct minikvm_cpuid2 head;
 
-	if (get_user(room, &arg->nent))
+	if (copy_from_user(&head, arg, sizeof(head)))
 		return -EFAULT;
-	if (room < vcpu->cpuid_nent)
+	if (head.nent < vcpu->cpuid_nent)
 		return -E2BIG;
 	if (copy_to_user(arg->entries, vcpu->cpuid_entries,
 			 vcpu->cpuid_nent * sizeof(*vcpu->cpuid_entries)))

@@ -500,14 +500,15 @@ int cpuid_get_supported(struct minikvm_cpuid2 __user *arg, bool emulated)
 {
 	static const u32 classes[] = { 0, 0x80000000, MINIKVM_CPUID_SIGNATURE };
 	struct entry_array a = {};
+	struct minikvm_cpuid2 head;
 	unsigned int i;
 	int r = 0;
 
-	if (get_user(a.max, &arg->nent))
+	if (copy_from_user(&head, arg, sizeof(head)))
 		return -EFAULT;
-	if (a.max < 1)
+	if (head.nent < 1)
 		return -E2BIG;
-	a.max = min_t(u32, a.max, MK_MAX_CPUID_ENTRIES);
+	a.max = min_t(u32, head.nent, MK_MAX_CPUID_ENTRIES);
 	a.entries = kvcalloc(a.max, sizeof(*a.entries), GFP_KERNEL_ACCOUNT);
 	if (!a.entries)
 		return -ENOMEM;

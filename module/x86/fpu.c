@@ -63,7 +63,7 @@ void fpu_put_guest(struct vcpu *vcpu)
 static void reset_legacy_area(struct fxregs_state *fx)
 {
 	memset(fx, 0, sizeof(*fx));
-	fx->cwd = 0x40;
+	fx->cwd = 0x37f;
 	fx->mxcsr = 0x1f80;
 }
 
@@ -71,6 +71,9 @@ static void reset_legacy_area(struct fxregs_state *fx)
  * fpu_reset - state after power-on or INIT
  * @vcpu: the vCPU
  * @init: INIT keeps everything but XCR0
+ *
+ * The x87 control word is what FNINIT makes it (as KVM has it), not the 40H of
+ * a CPU that was just switched on: no firmware runs without FNINIT.
  *
  * Source: Intel SDM vol. 3A (December 2023), "Processor State After Reset".
  */

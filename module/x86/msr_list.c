@@ -84,8 +84,11 @@ static int get_feature_msr(u32 index, u64 *data)
 
 static struct minikvm_msr_entry *copy_entries(struct minikvm_msrs __user *arg, u32 *nmsrs)
 {
-	if (get_user(*nmsrs, &arg->nmsrs))
+	struct minikvm_msrs head;
+
+	if (copy_from_user(&head, arg, sizeof(head)))
 		return ERR_PTR(-EFAULT);
+	*nmsrs = head.nmsrs;
 	if (*nmsrs >= MK_MAX_MSR_ENTRIES)
 		return ERR_PTR(-E2BIG);
 	return memdup_user(arg->entries, *nmsrs * sizeof(struct minikvm_msr_entry));

@@ -186,7 +186,7 @@ int sregs_set(struct vcpu *vcpu, const struct minikvm_sregs *sregs)
 	vendor->set_idt(vcpu, &sregs->idt);
 	vendor->set_gdt(vcpu, &sregs->gdt);
 	vcpu->cr2 = sregs->cr2;
-	cr8_set(vcpu, sregs->cr8 & 0xf);
+	cr8_set(vcpu, sregs->cr8);	/* a value it cannot hold leaves the old one */
 	vendor->set_efer(vcpu, sregs->efer);
 	vendor->set_cr0(vcpu, cr0);
 	vendor->set_cr3(vcpu, sregs->cr3);
@@ -223,6 +223,17 @@ static void reset_segment(struct vcpu *vcpu, int seg, u8 type, bool system)
 	vendor->set_segment(vcpu, &s, seg);
 }
 
+/* With the local APIC in userspace, its two registers that live here. */
+static void userspace_apic_reset(struct vcpu *vcpu, bool init)
+{
+	vcpu->cr8 = 0;
+	if (init)
+		return;
+	vcpu->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE;
+	if (vcpu->id == vcpu->vm->bsp_id)
+		vcpu->apic_base |= MSR_IA32_APICBASE_BSP;
+}
+
 /**
  * regs_reset - register values after power-on or INIT
  * @vcpu: the vCPU, loaded; the vendor has reset its own state
@@ -254,7 +265,7 @@ void regs_reset(struct vcpu *vcpu, bool init)
 
 	vcpu->cr2 = 0;
 	if (!vcpu->lapic)
-		vcpu->cr8 = 0;
+		userspace_apic_reset(vcpu, init);
 	vendor->set_efer(vcpu, 0);
 	vendor->set_cr0(vcpu, cr0 | X86_CR0_ET);
 	vendor->set_cr3(vcpu, 0);
