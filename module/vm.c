@@ -406,6 +406,15 @@ static int vm_ioctl_set_memory(struct vm *vm, void __user *argp)
 	return memslot_set(vm, &mem);
 }
 
+static int vm_ioctl_get_dirty_log(struct vm *vm, void __user *argp)
+{
+	struct minikvm_dirty_log log;
+
+	if (copy_from_user(&log, argp, sizeof(log)))
+		return -EFAULT;
+	return memslot_get_dirty_log(vm, &log);
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vm *vm = file->private_data;
@@ -420,6 +429,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vcpu_create(vm, arg);
 	case MINIKVM_SET_USER_MEMORY_REGION:
 		return vm_ioctl_set_memory(vm, argp);
+	case MINIKVM_GET_DIRTY_LOG:
+		return vm_ioctl_get_dirty_log(vm, argp);
 	case MINIKVM_CHECK_EXTENSION:
 		return device_check_extension(arg);
 	case MINIKVM_SET_TSS_ADDR:
