@@ -24,6 +24,7 @@
 
 #include "minikvm.h"
 #include "compat.h"
+#include "host_work.h"
 #include "irqchip/lapic.h"
 #include "x86/x86.h"
 
@@ -237,11 +238,8 @@ static enum exit_action vcpu_enter_guest(struct vcpu *vcpu)
 /* Signals, task work, a pending reschedule: 0, or -EINTR for a signal. */
 static int vcpu_yield_to_kernel(struct vcpu *vcpu)
 {
-	int err;
+	int err = host_work_handle();
 
-	if (!__xfer_to_guest_mode_work_pending())
-		return 0;
-	err = xfer_to_guest_mode_handle_work(NULL);
 	if (err)
 		vcpu->run->exit_reason = MINIKVM_EXIT_INTR;
 	return err;
