@@ -26,7 +26,8 @@ void term_restore(void)
 	if (saved_fd < 0 || !is_raw)
 		return;
 	is_raw = 0;
-	tcsetattr(saved_fd, TCSADRAIN, &saved);
+	/* Not TCSADRAIN: output that is stopped must not keep us from ending. */
+	tcsetattr(saved_fd, TCSANOW, &saved);
 }
 
 void term_resume(void)
