@@ -31,7 +31,7 @@
  * guest, RCU sees a quiescent state. The pairs nest, timing outside context:
  *
  *	guest_timing_begin();		interrupts off
- *		guest_context_begin();	nothing instrumentable from here ...
+ *		guest_context_begin(..); nothing instrumentable from here ...
  *		VM entry, VM exit
  *		guest_context_end();	... to here
  *	guest_timing_end();		after the pending tick was taken
@@ -46,15 +46,18 @@ static __always_inline void guest_timing_end(void)
 	vtime_account_guest_exit();
 }
 
-static __always_inline void guest_context_begin(void)
+static __always_inline void guest_context_begin(bool tell_rcu)
 {
 	instrumentation_begin();
 	trace_hardirqs_on_prepare();
 	lockdep_hardirqs_on_prepare();
 	instrumentation_end();
 
-	/* The CPU-bound part of what user mode would tell RCU. */
-	if (!context_tracking_guest_enter()) {
+	/*
+	 * The CPU-bound part of what user mode would tell RCU. RCU looks at its
+	 * ticks only, so once per tick is as good as once per entry.
+	 */
+	if (!context_tracking_guest_enter() && tell_rcu) {
 		instrumentation_begin();
 		rcu_virt_note_context_switch(COMPAT_RCU_CPU);
 		instrumentation_end();

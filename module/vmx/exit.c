@@ -96,14 +96,14 @@ static unsigned long next_rip(struct vcpu *vcpu, unsigned long rip, u32 len)
 void vmx_skip_insn(struct vcpu *vcpu)
 {
 	unsigned long rip = vmx_rip(vcpu);
-	u32 state;
+	unsigned long rflags = vmx_rflags(vcpu);
+	u32 len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+	u32 state = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
 
-	reg_write(vcpu, REG_RIP, next_rip(vcpu, rip, vmcs_read32(VM_EXIT_INSTRUCTION_LEN)));
-
-	state = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
+	reg_write(vcpu, REG_RIP, next_rip(vcpu, rip, len));
 	if (unlikely(state & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)))
 		vmx_set_shadow(vcpu, 0);
-	if (unlikely(vmx_rflags(vcpu) & X86_EFLAGS_TF))
+	if (unlikely(rflags & X86_EFLAGS_TF))
 		inject_db(vcpu, DR_STEP);
 }
 

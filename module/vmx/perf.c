@@ -4,17 +4,30 @@
  * exclude guests stop, and PEBS, which writes to linear addresses of whoever
  * runs, is off.
  *
- * VM entry and VM exit load the registers from two small tables; nothing is in
- * them, and this costs one comparison, while the host counts nothing.
+ * VM entry and VM exit load the registers from two small tables, which are
+ * empty while the host counts nothing.
  *
  * Source: Intel SDM vol. 3C (December 2023), "Loading MSRs" (of VM entry and of
  * VM exit); the kernel's perf_guest_get_msrs().
  */
+#include <linux/jump_label.h>
 #include <linux/slab.h>
 #include <asm/msr.h>
 #include <asm/perf_event.h>
 
 #include "vmx.h"
+
+DEFINE_STATIC_KEY_FALSE(vmx_perf_in_use);
+
+/* At load: does the host count anything, ever? */
+void vmx_perf_setup(void)
+{
+	struct x86_pmu_capability pmu;
+
+	perf_get_x86_pmu_capability(&pmu);
+	if (pmu.version)
+		static_branch_enable(&vmx_perf_in_use);
+}
 
 /**
  * vmx_perf_create - allocate the MSR-load areas

@@ -10,6 +10,7 @@
 #define pr_fmt(fmt) "minikvm: " fmt
 
 #include <linux/hardirq.h>
+#include <linux/jiffies.h>
 #include <asm/apicdef.h>
 #include <asm/debugreg.h>
 #include <asm/mce.h>
@@ -58,7 +59,8 @@ static void check_tpr_threshold(struct vcpu_vmx *vmx)
 /* The host's CR3 and CR4 change with tasks and features: VM exits restore these. */
 static void refresh_host_cr(struct vcpu_vmx *vmx)
 {
-	unsigned long cr3 = __get_current_cr3_fast();
+	/* Not the kernel's own copy: reading the register is cheaper, and never stale. */
+	unsigned long cr3 = __native_read_cr3();
 	unsigned long cr4 = cr4_read_shadow();
 
 	if (unlikely(cr3 != vmx->host.cr3)) {
@@ -85,11 +87,11 @@ static void load_guest_breakpoints(struct vcpu *vcpu)
 	vcpu->db_loaded = true;
 }
 
-static noinstr void enter_and_exit(struct vcpu_vmx *vmx, unsigned int flags)
+static noinstr void enter_and_exit(struct vcpu_vmx *vmx, unsigned int flags, bool tell_rcu)
 {
 	struct vcpu *vcpu = &vmx->vcpu;
 
-	guest_context_begin();
+	guest_context_begin(tell_rcu);
 
 	if (static_branch_unlikely(&vmx_l1d_should_flush))
 		vmx_l1d_flush(vmx);
@@ -133,6 +135,7 @@ static bool exit_may_interrupt_delivery(u16 basic)
 void vmx_enter(struct vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	unsigned long now = jiffies;
 	unsigned int flags = 0;
 
 	flush_dirty_regs(vcpu);
@@ -148,14 +151,16 @@ void vmx_enter(struct vcpu *vcpu)
 
 	if (vmx->tpr_threshold)
 		check_tpr_threshold(vmx);
-	vmx_perf_switch(vmx);
+	if (static_branch_unlikely(&vmx_perf_in_use))
+		vmx_perf_switch(vmx);
 
 	if (vmx->launched)
 		flags |= ENTER_RESUME;
 	if (unlikely(vmx->spec_ctrl_passthrough))
 		flags |= ENTER_SAVE_SPEC_CTRL;
 
-	enter_and_exit(vmx, flags);
+	enter_and_exit(vmx, flags, vmx->rcu_told != now);
+	vmx->rcu_told = now;
 
 	if (unlikely(vmx->host_debugctl))
 		update_debugctlmsr(vmx->host_debugctl);
@@ -207,14 +212,12 @@ void vmx_exit_irqoff(struct vcpu *vcpu)
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	u16 basic = exit_reason_basic(vmx->exit_reason);
 
-	if (unlikely(vmx->fail))
-		return;
-	if (unlikely(basic == EXIT_REASON_MCE_DURING_VMENTRY)) {
-		host_machine_check();
+	/* Also when the entry did not even exit. */
+	if (unlikely(exit_reason_failed_entry(vmx->exit_reason))) {
+		if (basic == EXIT_REASON_MCE_DURING_VMENTRY)
+			host_machine_check();
 		return;
 	}
-	if (unlikely(exit_reason_failed_entry(vmx->exit_reason)))
-		return;
 	if (basic == EXIT_REASON_EXCEPTION_NMI) {
 		u32 info = vmx_intr_info(vmx);
 
@@ -223,5 +226,6 @@ void vmx_exit_irqoff(struct vcpu *vcpu)
 		else if (intr_info_is_exception(info, X86_TRAP_MC))
 			host_machine_check();
 	}
-	vmx_complete_events(vmx);
+	if (vmx->entry_intr_info || intr_info_valid(vmx->idt_info))
+		vmx_complete_events(vmx);
 }

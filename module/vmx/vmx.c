@@ -43,6 +43,7 @@ static int vmx_setup(void)
 	if (guest_slice && !vmx_has_preemption_timer())
 		pr_warn("guest_slice ignored: this CPU has no VMX-preemption timer\n");
 	vmx_ept_setup();
+	vmx_perf_setup();
 	err = vmx_l1d_setup();
 	if (err)
 		return err;

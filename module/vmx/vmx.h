@@ -98,6 +98,7 @@ struct msr_switch {
  * @pat: what GUEST_IA32_PAT holds
  * @feat_ctl: guest IA32_FEATURE_CONTROL
  * @spec_ctrl_passthrough: the guest writes SPEC_CTRL without an exit
+ * @rcu_told: the tick in which RCU last heard that the guest ran
  * @l1d_flush: this vCPU did something since its last entry that may have left
  *	secrets in L1D
  * @msr_bitmap: one page
@@ -117,6 +118,8 @@ struct vcpu_vmx {
 	bool spec_ctrl_passthrough;
 	bool l1d_flush;
 	u8 exit_known;
+
+	unsigned long rcu_told;
 
 	u32 exit_reason;
 	u32 idt_info;
@@ -345,6 +348,8 @@ void vmx_l1d_flush(struct vcpu_vmx *vmx);
 DECLARE_STATIC_KEY_FALSE(vmx_l1d_should_flush);
 
 /* ---- perf.c ------------------------------------------------------------- */
+void vmx_perf_setup(void);
+DECLARE_STATIC_KEY_FALSE(vmx_perf_in_use);
 int vmx_perf_create(struct vcpu_vmx *vmx);
 void vmx_perf_free(struct vcpu_vmx *vmx);
 void vmx_perf_reset(struct vcpu_vmx *vmx);
