@@ -88,8 +88,7 @@ void vcpu_reset(struct vcpu *vcpu, bool init)
 	vcpu->events.nmi_pending = 0;
 	atomic_set(&vcpu->events.nmi_queued, 0);
 
-	if (vcpu->lapic)
-		lapic_reset(vcpu, init);
+	lapic_reset(vcpu, init);	/* IA32_APIC_BASE without an APIC too */
 	fpu_reset(vcpu, init);
 	msr_reset(vcpu, init);
 	vendor->vcpu_reset(vcpu, init);
