@@ -10,6 +10,7 @@
  */
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/srcu.h>
 #include <linux/uaccess.h>
 
@@ -22,14 +23,16 @@
 static void __user *translate(struct vm *vm, gpa_t gpa, bool write, struct memslot **slot,
 			      u64 *room)
 {
-	gfn_t gfn = gpa >> PAGE_SHIFT;
-	struct memslot *s = memslot_find(vm, gfn);
+	struct memslot *s = memslot_find(vm, gpa >> PAGE_SHIFT);
+	u64 page;
 
 	if (!s || (write && s->flags & MINIKVM_MEM_READONLY))
 		return NULL;
 	*slot = s;
 	*room = ((u64)(s->base_gfn + s->npages) << PAGE_SHIFT) - gpa;
-	return (void __user *)(memslot_gfn_to_hva(s, gfn) + offset_in_page(gpa));
+	/* The guest chose the gfn: keep a wrong guess inside the slot, too. */
+	page = array_index_nospec((gpa >> PAGE_SHIFT) - s->base_gfn, s->npages);
+	return (void __user *)(s->hva + (page << PAGE_SHIFT) + offset_in_page(gpa));
 }
 
 static void mark_dirty(struct vm *vm, struct memslot *slot, gpa_t gpa, size_t len)
