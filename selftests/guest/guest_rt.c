@@ -11,7 +11,7 @@ volatile uint64_t guest_ap_running[GUEST_MAX_CPUS];
 struct guest_cpu guest_cpus[GUEST_MAX_CPUS];
 
 unsigned char guest_stacks[GUEST_MAX_CPUS][GUEST_RT_STACK] __attribute__((aligned(4096)));
-static unsigned char ist_stacks[GUEST_MAX_CPUS][2][4096] __attribute__((aligned(4096)));
+static unsigned char ist_stacks[GUEST_MAX_CPUS][3][4096] __attribute__((aligned(4096)));
 
 struct tss64 {
 	uint32_t reserved0;
@@ -207,8 +207,8 @@ void guest_build_tables(void)
 		uint64_t base = (uint64_t)&guest_tss[i];
 
 		guest_tss[i].ist[0] = (uint64_t)&ist_stacks[i][1];
-		guest_tss[i].ist[1] = (uint64_t)(&ist_stacks[i][1] + 1);
-		guest_tss[i].rsp[0] = (uint64_t)&guest_stacks[i + 1];
+		guest_tss[i].ist[1] = (uint64_t)&ist_stacks[i][2];
+		guest_tss[i].rsp[0] = (uint64_t)(&ist_stacks[i][2] + 1);
 		guest_tss[i].iomap = sizeof(guest_tss[i]);
 		guest_gdt[8 + 2 * i] = 0x0000890000000067 | (base & 0xffffff) << 16 |
 				       (base >> 24 & 0xff) << 56;
