@@ -18,6 +18,7 @@
 #define REG_LVT_LINT1	0x360
 #define REG_LVT_ERROR	0x370
 #define REG_TIMER_INIT	0x380
+#define REG_TIMER_CURRENT	0x390
 #define REG_TIMER_DIV	0x3e0
 
 static uint32_t reg(const struct minikvm_lapic_state *s, unsigned int offset)
@@ -122,6 +123,7 @@ static void test_pending(struct vm *vm, struct vcpu *vcpu)
 	set_reg(&s, REG_TIMER_DIV, 0xb);
 	set_reg(&s, REG_LVT_TIMER, 0x66);
 	set_reg(&s, REG_TIMER_INIT, 1000);
+	set_reg(&s, REG_TIMER_CURRENT, 1000);
 	tap_errno(ioctl(vcpu->fd, MINIKVM_SET_LAPIC, &s), 0,
 		  "SET_LAPIC with a timer");
 	vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "guest turns interrupts on");
