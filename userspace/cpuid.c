@@ -187,8 +187,10 @@ unsigned int cpuid_phys_bits(const struct minikvm_cpuid2 *cpuid)
 	unsigned int i;
 
 	for (i = 0; i < cpuid->nent; i++) {
-		if (cpuid->entries[i].function == 0x80000008 && (cpuid->entries[i].eax & 0xff))
-			return cpuid->entries[i].eax & 0xff;
+		unsigned int bits = cpuid->entries[i].eax & 0xff;
+
+		if (cpuid->entries[i].function == 0x80000008 && bits)
+			return bits;
 	}
 	return 36;
 }

@@ -61,6 +61,7 @@ struct device_ops {
  * @boot: kernel, initrd and command line
  * @serial: back ends of the serial ports; NULL where there is none
  * @disk: opened and locked images, cfg->nr_drives of them
+ * @pidfile_written: cfg->pidfile is ours to remove
  * @vcpu: cfg->nr_vcpus of them, while the guest runs
  * @event: enum machine_event, see machine_post()
  * @device: the devices, in the order they were made
@@ -77,6 +78,7 @@ struct machine {
 	struct boot_source boot;
 	struct chardev *serial[MAX_SERIALS];
 	struct block *disk[MAX_DRIVES];
+	bool pidfile_written;
 	struct vcpu *vcpu;
 	atomic_int event;
 	struct {

@@ -138,7 +138,10 @@ static int prepare(struct machine *m, struct boot_source *boot)
 	m->vm.accel = &m->accel;
 	if (open_serials(m))
 		return -1;
-	return m->cfg->pidfile ? write_pidfile(m->cfg->pidfile) : 0;
+	if (!m->cfg->pidfile)
+		return 0;
+	m->pidfile_written = !write_pidfile(m->cfg->pidfile);
+	return m->pidfile_written ? 0 : -1;
 }
 
 static int start_serials(struct machine *m)
@@ -223,6 +226,8 @@ static void cleanup(struct machine *m)
 	}
 	boot_close(&m->boot);
 	accel_close(&m->accel);
+	if (m->pidfile_written)
+		(void)unlink(m->cfg->pidfile);
 }
 
 static int run_config(const struct config *cfg)
@@ -246,8 +251,6 @@ static int run_config(const struct config *cfg)
 	if (!machine_create(m) && !sandbox_enter() && !machine_start(m))
 		status = run_guest(m);
 	machine_destroy(m);
-	if (cfg->pidfile)
-		(void)unlink(cfg->pidfile);
 out_loop:
 	if (signals.fd >= 0)
 		close(signals.fd);

@@ -49,10 +49,7 @@ int vcpu_global_init(void)
 /* Let SIG_STOP_VCPU in while the guest runs: always, or only inside MINIKVM_RUN. */
 static int open_signal_window(struct vcpu *vcpu)
 {
-	struct {
-		struct minikvm_signal_mask head;
-		u64 sigset;
-	} __packed arg = { .head.len = sizeof(arg.sigset) };
+	u32 buf[3] = { sizeof(u64) };	/* struct minikvm_signal_mask: length, then the mask */
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -62,8 +59,9 @@ static int open_signal_window(struct vcpu *vcpu)
 
 	pthread_sigmask(SIG_BLOCK, NULL, &set);
 	sigdelset(&set, SIG_STOP_VCPU);
-	memcpy(&arg.sigset, &set, sizeof(arg.sigset));
-	return ioctl(vcpu->fd, MINIKVM_SET_SIGNAL_MASK, &arg);
+	static_assert(sizeof(struct minikvm_signal_mask) == sizeof(u32), "mask follows length");
+	memcpy(&buf[1], &set, sizeof(u64));
+	return ioctl(vcpu->fd, MINIKVM_SET_SIGNAL_MASK, buf);
 }
 
 static void handle_io(struct vcpu *vcpu)
@@ -162,6 +160,11 @@ static void handle_exit(struct vcpu *vcpu)
 	case MINIKVM_EXIT_SYSTEM_EVENT:
 		handle_system_event(vcpu);
 		break;
+	case MINIKVM_EXIT_UNKNOWN:
+		report("vCPU %u: the accelerator does not know hardware exit reason 0x%llx",
+		       vcpu->id, run->hw.hardware_exit_reason);
+		fail(vcpu);
+		break;
 	case MINIKVM_EXIT_FAIL_ENTRY:
 		report("vCPU %u: the CPU refused to enter the guest, hardware reason 0x%llx",
 		       vcpu->id, run->fail_entry.hardware_entry_failure_reason);
@@ -253,6 +256,19 @@ int vcpu_start_all(struct machine *m)
 	return 0;
 }
 
+/* A signal that came just before a thread blocked in write() had no effect: send another. */
+static void join(struct vcpu *vcpu)
+{
+	struct timespec until;
+
+	do {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		pthread_kill(vcpu->thread, SIG_STOP_VCPU);
+	} while (pthread_timedjoin_np(vcpu->thread, NULL, &until) == ETIMEDOUT);
+	vcpu->started = false;
+}
+
 void vcpu_stop_all(struct machine *m)
 {
 	unsigned int i;
@@ -263,8 +279,7 @@ void vcpu_stop_all(struct machine *m)
 	}
 	for (i = 0; i < m->cfg->nr_vcpus; i++) {
 		if (m->vcpu[i].started)
-			pthread_join(m->vcpu[i].thread, NULL);
-		m->vcpu[i].started = false;
+			join(&m->vcpu[i]);
 	}
 }
 

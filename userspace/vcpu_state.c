@@ -63,14 +63,14 @@ static void set_msrs(struct vcpu *vcpu)
 		{ .index = MSR_IA32_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRING },
 		{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE_WB },
 	};
-	struct {
-		struct minikvm_msrs head;
-		struct minikvm_msr_entry entry;
-	} arg = { .head.nmsrs = 1 };
+	union {
+		struct minikvm_msrs msrs;
+		u8 room[sizeof(struct minikvm_msrs) + sizeof(struct minikvm_msr_entry)];
+	} arg = { .msrs.nmsrs = 1 };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(values); i++) {
-		arg.entry = values[i];
+		arg.msrs.entries[0] = values[i];
 		if (ioctl(vcpu->fd, MINIKVM_SET_MSRS, &arg) != 1)
 			report("note: %s refuses MSR 0x%x", vcpu->m->accel.path, values[i].index);
 	}
