@@ -202,7 +202,7 @@ static void test_good(const char *path)
 	memset(at(DATA), 0xa5, 1024);
 	tap_ok(!request(T_OUT, 3, 1024) && written() == 1, "two sectors are written");
 	tap_ok(f && !fseek(f, 4 * 512, SEEK_SET) && fread(block, 512, 1, f) == 1 &&
-	       block[0] == 0xa5 && fread(block, 512, 1, f) == 1 && block[0] == 5, "to their place in the file");
+	       block[0] == 0xa5 && fread(block, 512, 1, f) == 1 && block[0] == 5, "to their place");
 	if (f)
 		fclose(f);
 	memset(at(DATA), 0, 1024);
