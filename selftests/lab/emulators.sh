@@ -103,12 +103,13 @@ has_mark() { grep -aq "^@@LAB $1" "$work/e9.out" 2>/dev/null; }
 
 # In Bochs the time-stamp counter counts instructions: where they went before the script.
 instructions() {
-	local rom kernel script
+	local rom kernel init script
 	rom=$(sed -n 's/^@@LAB kernel rom-tsc \([0-9a-fx]*\).*/\1/p' "$work/e9.out")
 	kernel=$(sed -n 's/^@@LAB kernel .* tsc \([0-9a-fx]*\).*/\1/p' "$work/e9.out")
+	init=$(sed -n 's/^@@LAB init tsc \([0-9a-fx]*\).*/\1/p' "$work/e9.out")
 	script=$(sed -n 's/^@@LAB start tsc \([0-9a-fx]*\).*/\1/p' "$work/e9.out")
 	[ -z "$rom" ] || echo " million instructions: firmware $((rom / 1000000))," \
-		"loader $(((kernel - rom) / 1000000)), kernel and init $(((script - kernel) / 1000000))"
+		"loader $(((kernel - rom) / 1000000)), kernel $(((init - kernel) / 1000000)), init $(((script - init) / 1000000))"
 }
 
 wait_for_host() {
