@@ -140,13 +140,12 @@ void lapic_timer_start(struct lapic *apic, u32 count)
 	/* More than the initial count cannot be left over. */
 	if (ns > apic->count_ns)
 		ns = apic->count_ns;
-	if (lapic_timer_periodic(apic)) {
-		if (!ns || ns == apic->count_ns)
-			ns = apic->period_ns;
-	} else if (!ns) {
-		/* A one-shot count that had run out stays at zero. */
-		return;
-	}
+	/*
+	 * Nothing left over: the state was saved just before the interrupt, or
+	 * says nothing about the count. A one-shot fires at once, like KVM's.
+	 */
+	if (lapic_timer_periodic(apic) && (!ns || ns == apic->count_ns))
+		ns = apic->period_ns;
 	lapic_timer_arm(apic, ns);
 }
 
