@@ -87,6 +87,7 @@ static int write_pidfile(const char *path)
 /* Signals are read from a descriptor, by the main thread; all threads block them. */
 static int signals_fd(void)
 {
+	struct sigaction hup;
 	sigset_t set;
 	size_t i;
 	int fd;
@@ -94,6 +95,9 @@ static int signals_fd(void)
 	sigemptyset(&set);
 	for (i = 0; i < ARRAY_SIZE(handled_signals); i++)
 		sigaddset(&set, handled_signals[i]);
+	/* Started by nohup: keep ignoring what it ignores. */
+	if (!sigaction(SIGHUP, NULL, &hup) && hup.sa_handler == SIG_IGN)
+		sigdelset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

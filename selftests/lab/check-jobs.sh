@@ -129,7 +129,10 @@ stage_boot() {
 	cp "$guest_initramfs" "$dir/guest-initramfs"
 	cp "$guest_root" "$dir/guest-root.img"
 	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"
-	echo "1500 boot/debian ACCEL=$accel sh ./boot-cases.sh" >"$dir/tap.list"
+	cp "$top/selftests/boot/mkvm_cases.sh" "$dir/"
+	"$top/selftests/boot/tiny/build" "$dir"
+	echo "900 boot/mkvm ACCEL=$accel sh ./mkvm_cases.sh" >"$dir/tap.list"
+	echo "1500 boot/debian ACCEL=$accel sh ./boot-cases.sh" >>"$dir/tap.list"
 }
 
 job_boot() {

@@ -1,0 +1,126 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# On the lab host or the machine: how mkvm ends, restarts, is stopped, and what it gives up, with
+# tiny kernels (selftests/boot/tiny) that do one thing each. Prints TAP.
+# ACCEL: minikvm or kvm. The kernels and mkvm are in this folder.
+set -u
+cd "$(dirname "$0")" || exit 1
+accel=${ACCEL:-minikvm}
+out=/tmp/mkvm-cases
+rm -rf $out
+mkdir -p $out
+n=0 bad=0
+
+point() {
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then echo "ok $n - $2"; return; fi
+	echo "not ok $n - $2"
+	bad=1
+	echo "# mkvm's status: ${code:-none}"
+	head -c 2000 $out/stdout | tr -d '\r' | sed 's/^/# stdout: /'
+	head -n 20 $out/stderr | sed 's/^/# stderr: /'
+}
+
+# run KERNEL OPTION... : sets code
+run() {
+	kernel=$1
+	shift
+	code=0
+	timeout -s KILL 120 ./mkvm run -accel "$accel" -kernel "./tiny-$kernel" -m 64 "$@" \
+		</dev/null >$out/stdout 2>$out/stderr || code=$?
+}
+
+# start KERNEL OPTION... : in the background; sets pid, and waits for its first output
+start() {
+	kernel=$1
+	shift
+	: >$out/stdout
+	./mkvm run -accel "$accel" -kernel "./tiny-$kernel" -m 64 "$@" \
+		</dev/null >$out/stdout 2>$out/stderr &
+	pid=$!
+	i=0
+	while [ ! -s $out/stdout ] && [ $i -lt 300 ] && kill -0 $pid 2>/dev/null; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+}
+
+# finish: waits for it, at most a minute; sets code
+finish() {
+	(sleep 60; kill -KILL $pid) 2>/dev/null &
+	guard=$!
+	code=0
+	wait $pid || code=$?
+	kill $guard 2>/dev/null
+}
+
+said() { [ "$(cat $out/stdout)" = "$1" ]; }
+is() { [ "$code" -eq "$1" ]; }
+
+run poweroff
+is 0 && said on && [ ! -s $out/stderr ]; point $? "power-off through ACPI: status 0, no message"
+run poweroff -smp 4 -m 4096
+is 0 && said on; point $? "with 4 CPUs and 4 GiB"
+run reset --no-reboot
+is 2 && [ ! -s $out/stderr ]; point $? "reset under --no-reboot: status 2"
+run restart
+is 0 && said f1f2f3; point $? "a reset guest starts anew, twice, from a fresh image"
+run restart -smp 3
+is 0 && said f1f2f3; point $? "with 3 CPUs"
+run triple_fault
+is 3 && grep -q 'triple fault' $out/stderr; point $? "triple fault: status 3 and a message"
+run fetch_mmio
+is 4; point $? "a vCPU that cannot go on: status 4"
+grep -q 'internal error.*suberror' $out/stderr && grep -q 'rip 00000000d0000000' $out/stderr &&
+	grep -q 'cr3 0000000000009000' $out/stderr
+point $? "and a report with suberror and registers"
+
+for sig in TERM:143 INT:130 HUP:129 QUIT:131; do
+	start spin
+	kill -"${sig%:*}" $pid
+	finish
+	is "${sig#*:}" && said r; point $? "SIG${sig%:*}: status ${sig#*:}"
+done
+
+mkfifo $out/fifo
+exec 3<>$out/fifo
+./mkvm run -accel "$accel" -kernel ./tiny-flood -m 64 </dev/null >$out/fifo 2>$out/stderr &
+pid=$!
+sleep 3
+kill -TERM $pid
+finish
+exec 3>&-
+is 143; point $? "it can be stopped while nobody reads its output"
+
+dd if=/dev/zero of=$out/disk bs=64k count=16 2>/dev/null
+start spin -smp 2 -drive "file=$out/disk,format=raw,if=virtio" -pidfile $out/pid -serial stdio \
+	-serial "file:$out/com2"
+[ "$(cat $out/pid)" = $pid ]; point $? "the pid file names it"
+threads=0 privileged=0
+for task in "/proc/$pid/task"/*; do
+	threads=$((threads + 1))
+	grep -q '^CapPrm:	0*$' "$task/status" && grep -q '^CapEff:	0*$' "$task/status" &&
+		grep -q '^CapBnd:	0*$' "$task/status" && grep -q '^NoNewPrivs:	1' "$task/status" ||
+		privileged=$((privileged + 1))
+done
+[ $threads -ge 4 ] && [ $privileged -eq 0 ]; point $? "none of its $threads threads has a capability"
+code=0
+./mkvm run -accel "$accel" -kernel ./tiny-poweroff -m 64 -hda $out/disk </dev/null \
+	>$out/stdout2 2>$out/stderr2 || code=$?
+is 1 && [ ! -s $out/stdout2 ] && grep -q "disk $out/disk: in use by another writer" $out/stderr2
+point $? "a second guest with its disk is refused"
+kill -STOP $pid
+kill -CONT $pid
+kill -TERM $pid
+finish
+is 143 && [ ! -e $out/pid ] && [ -e $out/com2 ]; point $? "it ends after a stop and a continue, its pid file goes"
+run poweroff -hda $out/disk
+is 0; point $? "and the disk is free again"
+
+run hostile -drive "file=$out/disk,format=raw,if=virtio" -serial stdio -serial null
+is 0 && [ "$(tail -c 1 $out/stdout)" = E ]
+point $? "30000 random accesses to ports, PCI and virtio registers do no harm"
+run hostile -serial "file:$out/serial" -serial stdio -hda $out/disk -smp 2
+is 0 && [ "$(tail -c 1 $out/serial)" = E ]; point $? "with the console in a file, too"
+echo "1..$n"
+exit $bad
