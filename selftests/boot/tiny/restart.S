@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Lives three times: counts its lives in CMOS memory, prints the count, and resets the machine
- * through port 0xcf9 until the third, in which it powers off. A byte of its own image that each life
- * changes shows whether the image was loaded anew.
+ * through port 0xcf9 until the third, in which it powers off. A byte of its own image, which each
+ * life changes, shows whether the image was loaded anew.
  */
 	.include "header.inc"
 	mov	al, [rip + fresh]
