@@ -62,7 +62,6 @@ static const struct exit_entry exit_table[] = {
 	[EXIT_REASON_MSR_WRITE]		= { msr_exec_wrmsr, "WRMSR", .plain = true },
 	[EXIT_REASON_MWAIT_INSTRUCTION]	= { exit_skip, "MWAIT" },
 	[EXIT_REASON_MONITOR_INSTRUCTION] = { exit_skip, "MONITOR" },
-	[EXIT_REASON_MCE_DURING_VMENTRY] = { exit_nothing, "machine check at VM entry" },
 	[EXIT_REASON_TPR_BELOW_THRESHOLD] = { exit_tpr_threshold, "TPR below threshold" },
 	[EXIT_REASON_EPT_VIOLATION]	= { exit_ept_violation, "EPT violation", .event = true },
 	[EXIT_REASON_EPT_MISCONFIG]	= { exit_ept_misconfig, "EPT misconfiguration",
@@ -75,15 +74,19 @@ static const struct exit_entry exit_table[] = {
 	[EXIT_REASON_ENCLS]		= { exit_undefined, "ENCLS" },
 };
 
-/* Outside 64-bit code RIP has 32 bits and wraps. */
-static unsigned long next_rip(struct vcpu *vcpu, unsigned long rip, u32 len)
-{
-	unsigned long next = rip + len;
+#define SHADOW_ANY	(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 
-	/* The carry out of bit 31 is the only case that needs to know the mode. */
-	if (unlikely((rip ^ next) >> 32) && !is_64bit_code(vcpu))
-		next = (u32)next;
-	return next;
+/* One of the things that hardly ever follow an instruction. */
+static noinline void skip_insn_rest(struct vcpu *vcpu, unsigned long old_rip)
+{
+	unsigned long rip = vcpu->regs[REG_RIP];
+
+	/* Outside 64-bit code RIP has 32 bits and wraps. */
+	if ((rip ^ old_rip) >> 32 && !is_64bit_code(vcpu))
+		reg_write(vcpu, REG_RIP, (u32)rip);
+	vmx_set_shadow(vcpu, 0);
+	if (vmx_rflags(vcpu) & X86_EFLAGS_TF)
+		inject_db(vcpu, DR_STEP);
 }
 
 /**
@@ -97,14 +100,12 @@ void vmx_skip_insn(struct vcpu *vcpu)
 {
 	unsigned long rip = vmx_rip(vcpu);
 	unsigned long rflags = vmx_rflags(vcpu);
-	u32 len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+	unsigned long next = rip + vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
 	u32 state = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
 
-	reg_write(vcpu, REG_RIP, next_rip(vcpu, rip, len));
-	if (unlikely(state & (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)))
-		vmx_set_shadow(vcpu, 0);
-	if (unlikely(rflags & X86_EFLAGS_TF))
-		inject_db(vcpu, DR_STEP);
+	reg_write(vcpu, REG_RIP, next);
+	if (unlikely((rip ^ next) >> 32 | (state & SHADOW_ANY) | (rflags & X86_EFLAGS_TF)))
+		skip_insn_rest(vcpu, rip);
 }
 
 /**
@@ -169,6 +170,18 @@ static enum exit_action failed_entry(struct vcpu *vcpu)
 	return EXIT_TO_USER;
 }
 
+static noinline enum exit_action odd_exit(struct vcpu *vcpu)
+{
+	u32 reason = to_vmx(vcpu)->exit_reason;
+
+	if (!exit_reason_failed_entry(reason))
+		return unexpected_exit(vcpu);
+	/* The host's, and handled. */
+	if (exit_reason_basic(reason) == EXIT_REASON_MCE_DURING_VMENTRY)
+		return EXIT_RESUME;
+	return failed_entry(vcpu);
+}
+
 /**
  * vmx_handle_exit - answer the exit that ended the last stay in the guest
  * @vcpu: loaded
@@ -179,17 +192,15 @@ static enum exit_action failed_entry(struct vcpu *vcpu)
 enum exit_action vmx_handle_exit(struct vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
-	u16 basic = exit_reason_basic(vmx->exit_reason);
+	u32 reason = vmx->exit_reason;
 	const struct exit_entry *entry;
 
-	if (unlikely(exit_reason_failed_entry(vmx->exit_reason)) &&
-	    basic != EXIT_REASON_MCE_DURING_VMENTRY)
-		return failed_entry(vcpu);
-	if (unlikely(basic >= ARRAY_SIZE(exit_table)))
-		return unexpected_exit(vcpu);
-	entry = &exit_table[array_index_nospec(basic, ARRAY_SIZE(exit_table))];
+	/* Also a reason with a flag in its upper half. */
+	if (unlikely(reason >= ARRAY_SIZE(exit_table)))
+		return odd_exit(vcpu);
+	entry = &exit_table[array_index_nospec(reason, ARRAY_SIZE(exit_table))];
 	if (unlikely(!entry->handler))
-		return unexpected_exit(vcpu);
+		return odd_exit(vcpu);
 	if (unlikely(intr_info_valid(vmx->idt_info)) && !entry->event)
 		return vmx_delivery_error(vcpu);
 	if (!entry->plain)

@@ -135,6 +135,7 @@ static bool exit_may_interrupt_delivery(u16 basic)
 void vmx_enter(struct vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	bool host_breakpoints = hw_breakpoint_active();
 	unsigned long now = jiffies;
 	unsigned int flags = 0;
 
@@ -146,7 +147,7 @@ void vmx_enter(struct vcpu *vcpu)
 	}
 	if (unlikely(vcpu->dr7 & DR_GLOBAL_ENABLE_MASK || vcpu->dr7 & DR_LOCAL_ENABLE_MASK))
 		load_guest_breakpoints(vcpu);
-	else if (unlikely(hw_breakpoint_active()))
+	else if (unlikely(host_breakpoints))
 		set_debugreg(0, 7);
 
 	if (vmx->tpr_threshold)
@@ -165,7 +166,7 @@ void vmx_enter(struct vcpu *vcpu)
 	if (unlikely(vmx->host_debugctl))
 		update_debugctlmsr(vmx->host_debugctl);
 	vcpu->db_loaded = false;
-	if (unlikely(hw_breakpoint_active()))
+	if (unlikely(host_breakpoints))
 		hw_breakpoint_restore();
 
 	vmx->exit_known = 0;

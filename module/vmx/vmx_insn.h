@@ -20,8 +20,8 @@
 #include <asm/vmx.h>
 
 /* Out of line: what went wrong, rate limited. */
-void vmx_insn_failed(const char *insn, unsigned long operand, unsigned long value);
-void vmx_insn_faulted(const char *insn);
+void __cold vmx_insn_failed(const char *insn, unsigned long operand, unsigned long value);
+void __cold vmx_insn_faulted(const char *insn);
 
 /* After the instruction at local label 1: where it continues if it faults. */
 #define VMX_FAULTS_TO(label)	_ASM_EXTABLE(1b, %l[label])
