@@ -55,21 +55,15 @@ static bool entry_matches(const struct minikvm_cpuid_entry2 *e, u32 index)
 	return !(e->flags & MINIKVM_CPUID_FLAG_SIGNIFCANT_INDEX) || e->index == index;
 }
 
-/**
- * cpuid_find - the entry that answers a leaf, without the out-of-range rule
- * @vcpu: the vCPU
- * @function: EAX
- * @index: ECX, looked at only for entries that say so
- *
- * Return: the entry, or NULL.
- */
-struct minikvm_cpuid_entry2 *cpuid_find(struct vcpu *vcpu, u32 function, u32 index)
+/* The whole of a CPUID exit that is this file's: inlined there. */
+static __always_inline struct minikvm_cpuid_entry2 *find(struct vcpu *vcpu, u32 function,
+							 u32 index)
 {
 	struct minikvm_cpuid_entry2 *entries = vcpu->cpuid_entries;
 	u32 leaf = function & GENMASK(29, 0);
 	u32 i;
 
-	if (!vcpu->cpuid_nent)
+	if (unlikely(!vcpu->cpuid_index))
 		return NULL;
 	if (likely(leaf < CPUID_DIRECT)) {
 		for (i = vcpu->cpuid_index->first[function >> 30][leaf]; i != CPUID_NONE;
@@ -82,6 +76,19 @@ struct minikvm_cpuid_entry2 *cpuid_find(struct vcpu *vcpu, u32 function, u32 ind
 		if (entries[i].function == function && entry_matches(&entries[i], index))
 			return &entries[i];
 	return NULL;
+}
+
+/**
+ * cpuid_find - the entry that answers a leaf, without the out-of-range rule
+ * @vcpu: the vCPU
+ * @function: EAX
+ * @index: ECX, looked at only for entries that say so
+ *
+ * Return: the entry, or NULL.
+ */
+struct minikvm_cpuid_entry2 *cpuid_find(struct vcpu *vcpu, u32 function, u32 index)
+{
+	return find(vcpu, function, index);
 }
 
 static bool vendor_is(const struct minikvm_cpuid_entry2 *e, const char *name)
@@ -153,6 +160,17 @@ void cpuid_lookup(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	}
 }
 
+static noinline void exec_absent_leaf(struct vcpu *vcpu, u32 eax, u32 ecx)
+{
+	u32 ebx, edx;
+
+	cpuid_lookup(vcpu, &eax, &ebx, &ecx, &edx);
+	vcpu->regs[REG_RAX] = eax;
+	vcpu->regs[REG_RBX] = ebx;
+	vcpu->regs[REG_RCX] = ecx;
+	vcpu->regs[REG_RDX] = edx;
+}
+
 /**
  * cpuid_exec - the guest executed CPUID
  * @vcpu: the vCPU
@@ -161,13 +179,17 @@ void cpuid_lookup(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
  */
 void cpuid_exec(struct vcpu *vcpu)
 {
-	u32 eax = vcpu->regs[REG_RAX], ecx = vcpu->regs[REG_RCX], ebx, edx;
+	u32 function = vcpu->regs[REG_RAX], index = vcpu->regs[REG_RCX];
+	const struct minikvm_cpuid_entry2 *e = find(vcpu, function, index);
 
-	cpuid_lookup(vcpu, &eax, &ebx, &ecx, &edx);
-	vcpu->regs[REG_RAX] = eax;
-	vcpu->regs[REG_RBX] = ebx;
-	vcpu->regs[REG_RCX] = ecx;
-	vcpu->regs[REG_RDX] = edx;
+	if (unlikely(!e)) {
+		exec_absent_leaf(vcpu, function, index);
+		return;
+	}
+	vcpu->regs[REG_RAX] = e->eax;
+	vcpu->regs[REG_RBX] = e->ebx;
+	vcpu->regs[REG_RCX] = e->ecx;
+	vcpu->regs[REG_RDX] = e->edx;
 }
 
 /**

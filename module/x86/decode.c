@@ -131,37 +131,45 @@ static s64 next_signed(struct cursor *c, int size)
 /* Returns the first byte that is not a prefix. */
 static u8 decode_prefixes(struct cursor *c, struct insn *i, bool *prefix67)
 {
-	static const u8 seg_prefix[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65 };
-	u32 n;
-	u8 b;
+	u8 b, rex = 0;
 
 	i->seg = REG_NONE;
 	for (;;) {
 		b = next_byte(c);
-		if (c->short_data)
-			return 0;
-		if (is_long(c) && (b & 0xf0) == 0x40) {
-			c->rex = b;		/* counts only right before the opcode */
+		if ((b & 0xf0) == 0x40 && is_long(c)) {
+			rex = b;	/* counts only right before the opcode */
 			continue;
 		}
-		if (b == 0x66) {
+		switch (b) {
+		case 0x26:		/* ES CS SS DS: nothing in 64-bit mode */
+		case 0x2e:
+		case 0x36:
+		case 0x3e:
+			if (!is_long(c))
+				i->seg = (b >> 3) & 3;
+			break;
+		case 0x64:		/* FS, GS */
+		case 0x65:
+			i->seg = 4 + (b & 1);
+			break;
+		case 0x66:
 			c->prefix66 = true;
-		} else if (b == 0x67) {
+			break;
+		case 0x67:
 			*prefix67 = true;
-		} else if (b == 0xf0) {
+			break;
+		case 0xf0:
 			i->lock = true;
-		} else if (b == 0xf2 || b == 0xf3) {
+			break;
+		case 0xf2:
+		case 0xf3:
 			i->rep = b;
-		} else {
-			for (n = 0; n < sizeof(seg_prefix) && seg_prefix[n] != b; n++)
-				;
-			if (n == sizeof(seg_prefix))
-				return b;
-			/* In 64-bit mode only FS and GS mean anything. */
-			if (!is_long(c) || n >= 4)
-				i->seg = n;
+			break;
+		default:
+			c->rex = rex;
+			return b;
 		}
-		c->rex = 0;
+		rex = 0;
 	}
 }
 
