@@ -13,6 +13,7 @@
 #include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/rcutree.h>
+#include <linux/syscore_ops.h>
 #include <linux/version.h>
 #include <linux/vtime.h>
 #include <asm/cpufeature.h>
@@ -24,6 +25,44 @@
 #define COMPAT_RCU_CPU	smp_processor_id()
 #else
 #define COMPAT_RCU_CPU
+#endif
+
+/*
+ * The callbacks around suspend, interrupts off on the last CPU. A stable
+ * release changed their form in mid-series, so Kbuild looks at the header.
+ */
+#ifdef COMPAT_SYSCORE_DATA
+#define COMPAT_SYSCORE_ARG	void *unused
+struct compat_syscore {
+	struct syscore_ops ops;
+	struct syscore core;
+};
+
+static inline void compat_syscore_register(struct compat_syscore *s)
+{
+	s->core.ops = &s->ops;
+	register_syscore(&s->core);
+}
+
+static inline void compat_syscore_unregister(struct compat_syscore *s)
+{
+	unregister_syscore(&s->core);
+}
+#else
+#define COMPAT_SYSCORE_ARG	void
+struct compat_syscore {
+	struct syscore_ops ops;
+};
+
+static inline void compat_syscore_register(struct compat_syscore *s)
+{
+	register_syscore_ops(&s->ops);
+}
+
+static inline void compat_syscore_unregister(struct compat_syscore *s)
+{
+	unregister_syscore_ops(&s->ops);
+}
 #endif
 
 /*

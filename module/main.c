@@ -14,7 +14,6 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
-#include <linux/syscore_ops.h>
 
 #include "minikvm.h"
 #include "compat.h"
@@ -140,22 +139,22 @@ static int hardware_cpu_offline(unsigned int cpu)
  * Suspend takes every CPU but one down by hotplug; the last one comes here
  * with interrupts off. Firmware leaves it outside VMX operation on resume.
  */
-static int hardware_suspend(void)
+static int hardware_suspend(COMPAT_SYSCORE_ARG)
 {
 	hardware_disable_here();
 	return 0;
 }
 
-static void hardware_resume(void)
+static void hardware_resume(COMPAT_SYSCORE_ARG)
 {
 	if (READ_ONCE(hardware_users) && hardware_enable_here())
 		pr_err("CPU %d did not switch virtualization on after resume: its VMs will fail\n",
 		       smp_processor_id());
 }
 
-static struct syscore_ops hardware_syscore_ops = {
-	.suspend	= hardware_suspend,
-	.resume		= hardware_resume,
+static struct compat_syscore hardware_syscore = {
+	.ops.suspend	= hardware_suspend,
+	.ops.resume	= hardware_resume,
 };
 
 /*
@@ -278,7 +277,7 @@ static int __init minikvm_init(void)
 	if (err < 0)
 		goto unsetup;
 	hotplug_state = err;
-	register_syscore_ops(&hardware_syscore_ops);
+	compat_syscore_register(&hardware_syscore);
 	register_reboot_notifier(&hardware_reboot_nb);
 
 	/* Published last: whoever opens it finds everything in place. */
@@ -291,7 +290,7 @@ static int __init minikvm_init(void)
 
 unregister:
 	unregister_reboot_notifier(&hardware_reboot_nb);
-	unregister_syscore_ops(&hardware_syscore_ops);
+	compat_syscore_unregister(&hardware_syscore);
 	cpuhp_remove_state_nocalls(hotplug_state);
 unsetup:
 	vendor->unsetup();
@@ -303,7 +302,7 @@ static void __exit minikvm_exit(void)
 {
 	misc_deregister(&device);
 	unregister_reboot_notifier(&hardware_reboot_nb);
-	unregister_syscore_ops(&hardware_syscore_ops);
+	compat_syscore_unregister(&hardware_syscore);
 	cpuhp_remove_state_nocalls(hotplug_state);
 	/* VM teardown may have left work to the mmu notifier's SRCU and to RCU. */
 	mmu_notifier_synchronize();

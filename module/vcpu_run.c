@@ -21,6 +21,7 @@
 #include <linux/smp.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
+#include <trace/events/ipi.h>	/* smp_send_reschedule() traces */
 
 #include "minikvm.h"
 #include "compat.h"

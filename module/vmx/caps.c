@@ -8,6 +8,7 @@
  */
 #define pr_fmt(fmt) "minikvm: " fmt
 
+#include <linux/bitfield.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <asm/cpufeature.h>
@@ -182,6 +183,10 @@ static int read_ept_caps(struct vmx_caps *caps)
 	return err;
 }
 
+/* IA32_VMX_BASIC: the memory type that VMCS accesses want. */
+#define BASIC_MEM_TYPE		GENMASK_ULL(53, 50)
+#define BASIC_MEM_TYPE_WB	6
+
 static int read_basic(struct vmx_caps *caps, u64 *basic)
 {
 	rdmsrl(MSR_IA32_VMX_BASIC, *basic);
@@ -192,8 +197,7 @@ static int read_basic(struct vmx_caps *caps, u64 *basic)
 		       vmx_basic_vmcs_size(*basic));
 		return -EOPNOTSUPP;
 	}
-	if ((*basic & VMX_BASIC_MEM_TYPE_MASK) >> VMX_BASIC_MEM_TYPE_SHIFT !=
-	    VMX_BASIC_MEM_TYPE_WB) {
+	if (FIELD_GET(BASIC_MEM_TYPE, *basic) != BASIC_MEM_TYPE_WB) {
 		pr_err("this CPU's VMCS is not write-back memory (MSR IA32_VMX_BASIC)\n");
 		return -EOPNOTSUPP;
 	}

@@ -14,6 +14,11 @@
 #include <linux/types.h>
 #include <asm/vmx.h>
 
+/* Linux 6.12 gave the control the name of its kin. */
+#ifndef SECONDARY_EXEC_XSAVES
+#define SECONDARY_EXEC_XSAVES	SECONDARY_EXEC_ENABLE_XSAVES
+#endif
+
 #define PIN_REQUIRED		(PIN_BASED_EXT_INTR_MASK |			\
 				 PIN_BASED_NMI_EXITING |			\
 				 PIN_BASED_VIRTUAL_NMIS)

@@ -35,7 +35,7 @@ const struct cpuid_word *cpuid_word_of(unsigned int x86_feature);
 u32 cpuid_xstate_size(u64 xfeatures, bool compacted);
 
 /* Leaves whose output depends on ECX. */
-bool cpuid_function_is_indexed(u32 function);
+bool cpuid_leaf_is_indexed(u32 function);
 
 static inline u32 *cpuid_entry_reg(struct minikvm_cpuid_entry2 *e, int reg)
 {

@@ -236,7 +236,7 @@ u32 cpuid_xstate_size(u64 xfeatures, bool compacted)
 	return size;
 }
 
-bool cpuid_function_is_indexed(u32 function)
+bool cpuid_leaf_is_indexed(u32 function)
 {
 	switch (function) {
 	case 4:
@@ -279,7 +279,7 @@ static struct minikvm_cpuid_entry2 *add_host_leaf(struct entry_array *a, u32 fun
 	if ((function & 0xc0000000) == MINIKVM_CPUID_SIGNATURE)
 		return e;
 	cpuid_count(function, index, &e->eax, &e->ebx, &e->ecx, &e->edx);
-	if (cpuid_function_is_indexed(function))
+	if (cpuid_leaf_is_indexed(function))
 		e->flags = MINIKVM_CPUID_FLAG_SIGNIFCANT_INDEX;
 	return e;
 }
