@@ -86,6 +86,42 @@ int guest_read(struct vm *vm, gpa_t gpa, void *data, size_t len)
 }
 
 /**
+ * guest_read_entry - read a table entry in one piece
+ * @vm: the VM; current->mm is vm->mm
+ * @gpa: where, aligned to @len
+ * @entry: out: the value, zero-extended
+ * @len: 4 or 8
+ *
+ * Unlike guest_read(), never half of an old and half of a new value.
+ *
+ * Context: sleeps; takes vm->srcu.
+ *
+ * Return: 0; -EFAULT: no memory, not aligned, or the host mapping is gone.
+ */
+int guest_read_entry(struct vm *vm, gpa_t gpa, u64 *entry, size_t len)
+{
+	struct memslot *slot;
+	const void __user *from;
+	int err = -EFAULT;
+	u32 entry32;
+	u64 room;
+	int idx;
+
+	idx = srcu_read_lock(&vm->srcu);
+	from = translate(vm, gpa, false, &slot, &room);
+	if (from && !(gpa & (len - 1))) {
+		if (len == sizeof(u64)) {
+			err = get_user(*entry, (const u64 __user *)from);
+		} else {
+			err = get_user(entry32, (const u32 __user *)from);
+			*entry = entry32;
+		}
+	}
+	srcu_read_unlock(&vm->srcu, idx);
+	return err;
+}
+
+/**
  * guest_write - copy to guest-physical memory
  * @vm: the VM; current->mm is vm->mm
  * @gpa: first byte; may cross pages and slots

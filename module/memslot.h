@@ -29,6 +29,8 @@ void memslot_mark_dirty(struct vm *vm, struct memslot *slot, gfn_t gfn);
  */
 int guest_read(struct vm *vm, gpa_t gpa, void *data, size_t len);
 int guest_write(struct vm *vm, gpa_t gpa, const void *data, size_t len);
+/* One page- or descriptor-table entry of 4 or 8 bytes, aligned, in one piece. */
+int guest_read_entry(struct vm *vm, gpa_t gpa, u64 *entry, size_t len);
 /*
  * Atomic compare-and-exchange of 1, 2, 4 or 8 bytes that do not cross a page:
  * 0 done, -EAGAIN *old differed (updated), -EFAULT, -EINVAL.

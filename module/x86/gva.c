@@ -166,7 +166,7 @@ static int walk_tables(struct vcpu *vcpu, struct walk *w, gva_t gva)
 		if (w->pae_root && level == 3)
 			index &= 3;
 		w->at[w->depth] = table + index * w->entry_size;
-		if (guest_read(vcpu->vm, w->at[w->depth], &pte, w->entry_size) ||
+		if (guest_read_entry(vcpu->vm, w->at[w->depth], &pte, w->entry_size) ||
 		    !(pte & PTE_P))
 			return -EFAULT;
 		w->pte[w->depth++] = pte;
