@@ -52,6 +52,8 @@ struct vm {
  * Return: 0, or -1 after a report that says what is missing and what to do.
  */
 int accel_open(struct accel *accel, const char *name);
+
+/** accel_close() - close the device and free its table; harmless after a failed accel_open() */
 void accel_close(struct accel *accel);
 
 /**
@@ -66,6 +68,7 @@ int vm_create(struct vm *vm, const struct guest_mem *mem);
 /**
  * vm_destroy() - close the VM fd; all its vCPU fds must be closed already for its memory to be
  *	freed now
+ * @vm: the VM
  */
 void vm_destroy(struct vm *vm);
 

@@ -35,6 +35,8 @@ struct bus_region {
 /**
  * struct bus - sorted, non-overlapping regions
  * @lock: read for dispatch, write for attach and detach
+ * @region: in order of address
+ * @nr: entries used
  */
 struct bus {
 	pthread_rwlock_t lock;
@@ -42,11 +44,19 @@ struct bus {
 	unsigned int nr;
 };
 
+/** bus_init() - an empty bus */
 void bus_init(struct bus *bus);
+
+/** bus_destroy() - undo bus_init(); no thread may use the bus any more */
 void bus_destroy(struct bus *bus);
 
 /**
  * bus_attach() - give [base, base + len) to a device
+ * @bus: the bus
+ * @base: first address
+ * @len: bytes
+ * @ops: what it does
+ * @opaque: argument of @ops
  *
  * Return: 0; -EINVAL for an empty or wrapping range; -EBUSY if it overlaps another; -ENOSPC if the
  * bus is full.
@@ -56,17 +66,26 @@ int bus_attach(struct bus *bus, u64 base, u64 len, const struct bus_ops *ops, vo
 /**
  * bus_detach() - take the region that starts at @base away; on return no access to it is in
  *	progress
+ * @bus: the bus
+ * @base: first address
  */
 void bus_detach(struct bus *bus, u64 base);
 
 /**
  * bus_read() - read @len bytes (1 to 8) at @addr for the guest
  * @data: filled; all ones where no device answers, as on a real bus
+ * @bus: the bus
+ * @addr: first address
+ * @len: bytes
  */
 void bus_read(struct bus *bus, u64 addr, void *data, unsigned int len);
 
 /**
  * bus_write() - write @len bytes (1 to 8) at @addr for the guest; dropped where no device answers
+ * @bus: the bus
+ * @addr: first address
+ * @data: the bytes, little endian
+ * @len: bytes
  */
 void bus_write(struct bus *bus, u64 addr, const void *data, unsigned int len);
 

@@ -31,6 +31,8 @@ struct chardev_frontend {
  * Return: the back end, or NULL after a report.
  */
 struct chardev *chardev_open(const struct serial_config *cfg, struct machine *m);
+
+/** chardev_close() - free a back end, or NULL; the loop must not run any more */
 void chardev_close(struct chardev *chr);
 
 /** chardev_attach() - connect the serial port that gets the input */
@@ -39,17 +41,21 @@ void chardev_attach(struct chardev *chr, const struct chardev_frontend *frontend
 /**
  * chardev_start() - register the input with the loop and make the terminal raw; 0, or -1 after a
  *	report
+ * @chr: the back end
  */
 int chardev_start(struct chardev *chr);
 
 /**
  * chardev_write() - one byte from the guest; waits while the reader is slow, unless the guest is
  *	being stopped
+ * @chr: the back end
+ * @byte: what it sends
  */
 void chardev_write(struct chardev *chr, u8 byte);
 
 /**
  * chardev_feed() - hand buffered input to the serial port, as far as it has room; main thread only
+ * @chr: the back end
  */
 void chardev_feed(struct chardev *chr);
 

@@ -37,6 +37,10 @@ struct drive_config {
  * @accel: "minikvm", "kvm" or a path with a slash
  * @no_reboot: end when the guest resets
  * @pidfile: path or NULL
+ * @serial: COM1 and COM2
+ * @nr_serials: entries of @serial
+ * @drive: disks in order
+ * @nr_drives: entries of @drive
  */
 struct config {
 	char *name;
@@ -67,6 +71,8 @@ enum config_result {
  * @argv: options
  */
 enum config_result config_parse(struct config *cfg, int argc, char **argv);
+
+/** config_free() - free the strings; harmless after a failed config_parse() */
 void config_free(struct config *cfg);
 
 #endif

@@ -31,6 +31,8 @@ struct loop {
 
 /** loop_init() - 0, or -1 after a report */
 int loop_init(struct loop *loop);
+
+/** loop_destroy() - undo loop_init(); no thread may wake the loop any more */
 void loop_destroy(struct loop *loop);
 
 /** loop_add() - wait for one more descriptor; -1 if there are too many */

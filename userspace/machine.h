@@ -65,6 +65,7 @@ struct device_ops {
  * @vcpu: cfg->nr_vcpus of them, while the guest runs
  * @event: enum machine_event, see machine_post()
  * @device: the devices, in the order they were made
+ * @nr_devices: entries of @device
  */
 struct machine {
 	const struct config *cfg;
@@ -90,17 +91,23 @@ struct machine {
 
 /**
  * machine_create() - build the board: RAM and devices, no VM yet
+ * @m: the machine
  *
  * The caller has set cfg, accel, loop, boot, serial and disk.
  *
  * Return: 0, or -1 after a report; machine_destroy() is due in both cases.
  */
 int machine_create(struct machine *m);
+
+/** machine_destroy() - free devices, in reverse order, and RAM; no vCPU may exist */
 void machine_destroy(struct machine *m);
 
 /**
  * machine_add_device() - register a device for reset and destroy; -1 after a report if there are
  *	too many
+ * @m: the machine
+ * @ops: what it does
+ * @opaque: argument of @ops
  */
 int machine_add_device(struct machine *m, const struct device_ops *ops, void *opaque);
 

@@ -7,6 +7,7 @@
 
 /**
  * term_raw() - put the terminal on @fd into raw mode; does nothing if @fd is no terminal
+ * @fd: terminal
  *
  * From then on exit(), _Exit by a fatal signal, and term_restore() put the old settings back.
  *

@@ -35,6 +35,7 @@ int vcpu_global_init(void);
 
 /**
  * vcpu_create_all() - create and reset all vCPUs of the machine; none runs yet
+ * @m: the machine
  *
  * Return: 0, or -1 after a report; vcpu_destroy_all() is due in both cases.
  */
@@ -42,11 +43,14 @@ int vcpu_create_all(struct machine *m);
 
 /**
  * vcpu_start_all() - let them run; 0, or -1 after a report (vcpu_stop_all() is due in both cases)
+ * @m: the machine
  */
 int vcpu_start_all(struct machine *m);
 
 /** vcpu_stop_all() - stop and join the threads; machine_post() must have been called */
 void vcpu_stop_all(struct machine *m);
+
+/** vcpu_destroy_all() - close all vCPUs; their threads must be stopped */
 void vcpu_destroy_all(struct machine *m);
 
 /* vcpu_state.c */
@@ -54,6 +58,7 @@ void vcpu_destroy_all(struct machine *m);
 /**
  * vcpu_reset_state() - CPUID, MSRs and, on vCPU 0, the registers a kernel is entered with; -1 after
  *	a report
+ * @vcpu: the vCPU
  */
 int vcpu_reset_state(struct vcpu *vcpu);
 

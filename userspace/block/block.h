@@ -32,6 +32,8 @@ struct block_ops {
 /**
  * struct block - an open image
  * @size: bytes, a multiple of SECTOR_SIZE
+ * @ops: the format
+ * @readonly: no writes
  */
 struct block {
 	const struct block_ops *ops;

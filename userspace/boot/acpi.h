@@ -25,6 +25,10 @@ size_t acpi_build(u8 *buf, gpa_t base, unsigned int nr_vcpus, const struct seria
 /**
  * acpi_write() - build the tables and put them into guest RAM at ACPI_BASE
  * @rsdp: set to the address of the RSDP
+ * @mem: the guest's RAM
+ * @nr_vcpus: CPUs to list
+ * @serial: the serial ports
+ * @nr_serials: entries of @serial
  *
  * Return: 0, or -1 after a report.
  */
@@ -35,6 +39,8 @@ int acpi_write(const struct guest_mem *mem, unsigned int nr_vcpus,
  * dsdt_build() - write the AML of the DSDT, without the table header
  * @buf: room for it
  * @size: bytes of @buf
+ * @serial: the serial ports
+ * @nr_serials: entries of @serial
  *
  * Return: bytes used, or 0 if they do not fit.
  */

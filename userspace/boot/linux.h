@@ -45,10 +45,14 @@ struct boot_source {
  * Return: 0, or -1 after a report.
  */
 int boot_open(struct boot_source *boot, const struct config *cfg);
+
+/** boot_close() - close the files; harmless after a failed boot_open() */
 void boot_close(struct boot_source *boot);
 
 /**
  * boot_load() - put kernel, initrd, command line and tables into guest RAM
+ * @boot: the opened files
+ * @mem: the guest's RAM
  *
  * Called before every start of the guest: the first, and after each reset.
  *

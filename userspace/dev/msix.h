@@ -25,6 +25,7 @@
  * @enabled: from the control register, as is @masked
  * @entry: the table: address low, address high, data, control (bit 0: masked)
  * @pending: one bit per vector that was raised while masked
+ * @masked: all vectors are masked
  */
 struct msix {
 	void (*send)(void *opaque, u64 address, u32 data);
@@ -46,15 +47,19 @@ struct msix {
  * @bar: BAR that holds table and pending bits
  * @table: offset of the table in it
  * @pba: offset of the pending bits
+ * @dev: the device
  *
  * Return: 0, or -1 if configuration space is full.
  */
 int msix_init(struct msix *msix, struct pci_dev *dev, unsigned int nr, unsigned int bar, u32 table,
 	      u32 pba);
+
+/** msix_reset() - all vectors masked, none pending, MSI-X off */
 void msix_reset(struct msix *msix);
 
 /**
  * msix_config_written() - the guest may have changed the control register; configuration lock held
+ * @msix: the table
  */
 void msix_config_written(struct msix *msix);
 
@@ -64,11 +69,18 @@ bool msix_is_enabled(struct msix *msix);
 /**
  * msix_raise() - send the message of @vector, or remember it while masked; a bad vector does
  *	nothing
+ * @msix: the table
+ * @vector: index in the table
  */
 void msix_raise(struct msix *msix, unsigned int vector);
 
+/** msix_table_read() - guest access to the table; not aligned or too far reads as 0 */
 u64 msix_table_read(struct msix *msix, u64 offset, unsigned int size);
+
+/** msix_table_write() - likewise; unmasking sends what is pending */
 void msix_table_write(struct msix *msix, u64 offset, unsigned int size, u64 value);
+
+/** msix_pba_read() - guest access to the pending bits */
 u64 msix_pba_read(struct msix *msix, u64 offset, unsigned int size);
 
 #endif

@@ -31,6 +31,7 @@ static inline unsigned int pci_slot_gsi(unsigned int slot)
  * @ops: who answers
  * @opaque: argument of @ops
  * @base: where it is attached now, if @attached
+ * @attached: it answers on the bus
  */
 struct pci_bar {
 	u32 size;
@@ -43,6 +44,11 @@ struct pci_bar {
 /**
  * struct pci_ident - the read-only part of the header
  * @class_code: base class, subclass and programming interface, 24 bits
+ * @vendor: vendor id
+ * @device: device id
+ * @subsys_vendor: subsystem vendor id
+ * @subsys_device: subsystem id
+ * @revision: revision id
  */
 struct pci_ident {
 	u16 vendor, device;
@@ -100,6 +106,10 @@ void pci_add_bar(struct pci_dev *dev, unsigned int nr, u32 size, const struct bu
 /**
  * pci_add_capability() - append a capability of @len bytes; return its offset, or 0 if it does not
  *	fit
+ * @dev: the device
+ * @id: capability id
+ * @body: its bytes; the first two are filled in
+ * @len: bytes
  */
 unsigned int pci_add_capability(struct pci_dev *dev, u8 id, const void *body, unsigned int len);
 
@@ -108,6 +118,8 @@ void pci_dev_reset(struct pci_dev *dev);
 
 /** pci_cfg_read() - @size is 1, 2 or 4, and @offset + @size at most 256 */
 u32 pci_cfg_read(struct pci_dev *dev, unsigned int offset, unsigned int size);
+
+/** pci_cfg_write() - likewise; read-only bits keep their value, BARs move at once */
 void pci_cfg_write(struct pci_dev *dev, unsigned int offset, unsigned int size, u32 value);
 
 /* pci_host.c: the bus */
@@ -117,6 +129,8 @@ int pci_host_create(struct machine *m);
 
 /**
  * pci_host_add() - put a function into the next free slot
+ * @m: the machine
+ * @dev: the device
  *
  * Takes the power-on state from the function as it is now, with addresses given to its BARs, as
  * firmware would.
@@ -128,6 +142,9 @@ int pci_host_add(struct machine *m, struct pci_dev *dev);
 /**
  * pci_set_intx() - drive the function's interrupt pin; the line is shared with other slots; any
  *	thread
+ * @m: the machine
+ * @dev: the device
+ * @level: high or low
  */
 void pci_set_intx(struct machine *m, struct pci_dev *dev, bool level);
 

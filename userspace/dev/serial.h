@@ -21,6 +21,20 @@ struct machine;
  * @set_irq: called, with @lock held, when the interrupt line changes
  * @opaque: argument of the three
  * @lock: everything below
+ * @ier: interrupt enable register
+ * @fcr: FIFO control register, without the bits that act at once
+ * @lcr: line control register
+ * @mcr: modem control register
+ * @lsr: line status register
+ * @msr: modem status register
+ * @scr: scratch register
+ * @dll: divisor latch, low
+ * @dlm: divisor latch, high
+ * @thr_interrupt: THR became empty and nobody has been told
+ * @irq_level: the interrupt line
+ * @fifo: received bytes, a ring
+ * @fifo_head: oldest byte
+ * @fifo_used: bytes in @fifo
  *
  * The chip knows neither back end nor interrupt controller, so that it can be tested alone.
  */
@@ -38,9 +52,16 @@ struct serial {
 	unsigned int fifo_used;
 };
 
+/** serial_init() - the caller has filled in what stands above @lock */
 void serial_init(struct serial *s);
+
+/** serial_reset() - registers as firmware leaves them, FIFO empty, line low */
 void serial_reset(struct serial *s);
+
+/** serial_read() - guest access to register @reg, 0 to 7; any thread */
 u8 serial_read(struct serial *s, unsigned int reg);
+
+/** serial_write() - likewise; may wait for the back end */
 void serial_write(struct serial *s, unsigned int reg, u8 value);
 
 /** serial_room() - how many bytes serial_receive() takes now; 0 while the guest holds RTS low */
@@ -48,6 +69,9 @@ size_t serial_room(struct serial *s);
 /**
  * serial_receive() - input for the guest; what exceeds serial_room() sets the overrun bit and is
  *	lost
+ * @s: the UART
+ * @data: the bytes, little endian
+ * @len: bytes
  */
 void serial_receive(struct serial *s, const u8 *data, size_t len);
 

@@ -82,6 +82,9 @@ struct virtio_dev {
 
 /**
  * virtio_init() - the caller has filled in what stands above @lock; @queue_size is a power of two
+ * @dev: the device
+ * @mem: the guest's RAM
+ * @queue_size: entries each queue offers
  */
 void virtio_init(struct virtio_dev *dev, const struct guest_mem *mem, u16 queue_size);
 
@@ -93,6 +96,9 @@ void virtio_reset(struct virtio_dev *dev);
 /**
  * virtio_set_features() - 32 feature bits, the low ones for @select 0; ignored once FEATURES_OK is
  *	set
+ * @dev: the device
+ * @select: which half
+ * @bits: the bits
  */
 void virtio_set_features(struct virtio_dev *dev, u32 select, u32 bits);
 
@@ -107,6 +113,7 @@ bool virtio_running(const struct virtio_dev *dev);
 
 /**
  * virtio_fail() - the driver broke the rules: ask for a reset and do nothing more until it comes
+ * @dev: the device
  */
 void virtio_fail(struct virtio_dev *dev);
 

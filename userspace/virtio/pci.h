@@ -19,11 +19,14 @@ struct virtio_pci;
  * Return: the transport, to be freed with virtio_pci_destroy(); NULL after a report.
  */
 struct virtio_pci *virtio_pci_create(struct machine *m, struct virtio_dev *dev, u32 class_code);
+
+/** virtio_pci_destroy() - free a transport, or NULL; the PCI bus is not used any more */
 void virtio_pci_destroy(struct virtio_pci *vpci);
 
 /**
  * virtio_pci_reset() - device and transport to power-on state; the bus resets the PCI function
  *	itself
+ * @vpci: the transport
  */
 void virtio_pci_reset(struct virtio_pci *vpci);
 

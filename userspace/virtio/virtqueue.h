@@ -44,6 +44,10 @@ struct virtq_chain {
  * @used_idx: next entry of the used ring to fill
  * @signalled: @used_idx when the driver was last interrupted
  * @desc: mapped rings, valid while @enabled; likewise @avail, @used
+ * @avail_gpa: available ring, likewise
+ * @used_gpa: used ring, likewise
+ * @avail: available ring, likewise
+ * @used: used ring, likewise
  *
  * The caller serialises all calls on one queue.
  */
@@ -63,11 +67,15 @@ struct virtqueue {
 	u8 *used;
 };
 
+/** virtqueue_init() - a queue of up to @max_size entries that is not enabled */
 void virtqueue_init(struct virtqueue *vq, const struct guest_mem *mem, u16 max_size);
+
+/** virtqueue_reset() - as after virtqueue_init() */
 void virtqueue_reset(struct virtqueue *vq);
 
 /**
  * virtqueue_enable() - check size and addresses and start using the queue
+ * @vq: the queue; the caller holds what serialises it
  *
  * Return: 0; -EINVAL for a size that is no power of two or too large, or misaligned rings; -EFAULT
  * for rings outside RAM. The queue is not enabled then.
@@ -77,6 +85,7 @@ int virtqueue_enable(struct virtqueue *vq);
 /**
  * virtqueue_pop() - take the next request
  * @chain: filled in
+ * @vq: the queue; the caller holds what serialises it
  *
  * Return: 1; 0 if there is none; -EPROTO if the driver broke the rules: the queue is then broken,
  * and the device has to ask for a reset.
@@ -85,17 +94,22 @@ int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *chain);
 
 /**
  * virtqueue_push() - give a request back; @written: bytes of its writable buffers that were written
+ * @vq: the queue; the caller holds what serialises it
+ * @chain: the request
+ * @written: bytes written
  */
 void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, u32 written);
 
 /**
  * virtqueue_should_interrupt() - does the driver want to hear of what was pushed since the last
  *	call?
+ * @vq: the queue; the caller holds what serialises it
  */
 bool virtqueue_should_interrupt(struct virtqueue *vq);
 
 /**
  * virtqueue_rearm() - ask the driver to notify the device of the next request
+ * @vq: the queue; the caller holds what serialises it
  *
  * Return: true if a request has arrived meanwhile: look again instead of waiting.
  */
@@ -106,6 +120,10 @@ void virtqueue_quiet(struct virtqueue *vq);
 
 /**
  * virtq_read() - copy from the readable buffers of a chain
+ * @chain: the request
+ * @offset: first byte
+ * @buf: where to or from
+ * @len: bytes
  *
  * Return: bytes copied; fewer than @len at the end of the buffers.
  */
