@@ -66,13 +66,22 @@ run_tap() {
 	fi
 }
 
+# The same on this machine: loads $native_module (a file or a name), runs, unloads, reads dmesg.
 run_tap_native() {
-	local status=0 before
+	local status=0 before name
+	name=$(basename "$native_module" .ko)
 	before=$(dmesg | wc -l)
-	for file in "$kernel_module"; do
-		grep -q "^$(basename "$file" .ko) " /proc/modules || insmod "$file" || return 1
-	done
+	if grep -q "^${name//-/_} " /proc/modules; then
+		echo "$name is loaded already: unload it first" >"$2/lab.err"
+		return 1
+	fi
+	if [ -f "$native_module" ]; then
+		insmod "$native_module" 2>"$2/lab.err" || return 1
+	else
+		modprobe "$native_module" 2>"$2/lab.err" || return 1
+	fi
 	(cd "$1" && sh ./tap-run.sh) >"$2/tap.log" 2>"$2/lab.err" || status=$?
+	rmmod "$name" 2>>"$2/lab.err" || status=1
 	dmesg | tail -n +"$((before + 1))" >"$2/dmesg"
 	. "$here/warnings.sh"
 	allowed=()
@@ -97,9 +106,10 @@ job_minikvm() {
 	local dir=$work/minikvm
 	stage_programs "$dir" api guest
 	tap_list "$dir/tap.list" "" api guest
-	cp "$here/unload.sh" "$dir/"
+	cp "$here/unload.sh" "$module" "$dir/"
 	echo "60 lab/unload sh ./unload.sh" >>"$dir/tap.list"
-	run_tap minikvm "$dir" 1500 --lane "$lane" --kver "$kver" --mem 1280 \
+	native_module=$module
+	run_tap minikvm "$dir" 1800 --lane "$lane" --kver "$kver" --mem 1280 \
 		--module "$module $(minikvm_params)" --ship-module kvm-intel
 }
 
@@ -107,9 +117,10 @@ job_minikvm_smp() {
 	local dir=$work/minikvm-smp
 	stage_programs "$dir" api guest
 	tap_list "$dir/tap.list" "" api guest
-	cp "$here/unload.sh" "$dir/"
+	cp "$here/unload.sh" "$module" "$dir/"
 	echo "60 lab/unload sh ./unload.sh" >>"$dir/tap.list"
-	run_tap minikvm-smp "$dir" 2000 --lane "$lane" --kver "$kver" --mem 1280 --cpus 2 \
+	native_module=$module
+	run_tap minikvm-smp "$dir" 2300 --lane "$lane" --kver "$kver" --mem 1280 --cpus 2 \
 		--module "$module $(minikvm_params)" --ship-module kvm-intel
 }
 
@@ -118,7 +129,8 @@ job_stock() {
 	stage_programs "$dir" api guest
 	tap_list "$dir/tap.list.all" "DEV=/dev/kvm " api guest
 	without_stock_hangs <"$dir/tap.list.all" >"$dir/tap.list"
-	run_tap stock "$dir" 1500 --lane "$lane" --kver "$kver" --mem 1280 --module kvm-intel
+	native_module=kvm-intel
+	run_tap stock "$dir" 1800 --lane "$lane" --kver "$kver" --mem 1280 --module kvm-intel
 }
 
 # The Debian guest, booted by mkvm.
@@ -132,13 +144,14 @@ stage_boot() {
 	cp "$top/selftests/boot/mkvm_cases.sh" "$dir/"
 	"$top/selftests/boot/tiny/build" "$dir"
 	echo "900 boot/mkvm ACCEL=$accel sh ./mkvm_cases.sh" >"$dir/tap.list"
-	echo "1500 boot/debian ACCEL=$accel sh ./boot-cases.sh" >>"$dir/tap.list"
+	echo "2200 boot/debian ACCEL=$accel sh ./boot-cases.sh" >>"$dir/tap.list"
 }
 
 job_boot() {
 	local dir=$work/boot
 	stage_boot "$dir" minikvm
-	run_tap boot "$dir" 1800 --lane "$lane" --kver "$kver" --mem 1536 --cpus 2 \
+	native_module=$module
+	run_tap boot "$dir" 2300 --lane "$lane" --kver "$kver" --mem 1536 --cpus 2 \
 		--module "$module $(minikvm_params)"
 }
 
