@@ -6,7 +6,7 @@
 jobs_of_lane() {
 	case "$lane" in
 	native) echo "minikvm-smp boot stock" ;;
-	*) echo "boot minikvm minikvm-smp stock boot-stock lab" ;;
+	*) echo "boot minikvm-smp minikvm stock minikvm-newer boot-stock lab" ;;
 	esac
 }
 
@@ -102,27 +102,23 @@ stage_programs() {
 
 minikvm_params() { sed 's/#.*//' "$here/module-params" | tr '\n' ' '; }
 
-job_minikvm() {
-	local dir=$work/minikvm
+# All programs on minikvm, then its unloading. usage: programs_on_minikvm JOB SECONDS LAB-ARGUMENT...
+programs_on_minikvm() {
+	local job=$1 limit=$2 dir=$work/$1
+	shift 2
 	stage_programs "$dir" api guest
 	tap_list "$dir/tap.list" "" api guest
 	cp "$here/unload.sh" "$module" "$dir/"
 	echo "60 lab/unload sh ./unload.sh" >>"$dir/tap.list"
 	native_module=$module
-	run_tap minikvm "$dir" 1800 --lane "$lane" --kver "$kver" --mem 1280 \
+	run_tap "$job" "$dir" "$limit" --lane "$lane" --kver "$kver" --mem 1280 "$@" \
 		--module "$module $(minikvm_params)" --ship-module kvm-intel
 }
 
-job_minikvm_smp() {
-	local dir=$work/minikvm-smp
-	stage_programs "$dir" api guest
-	tap_list "$dir/tap.list" "" api guest
-	cp "$here/unload.sh" "$module" "$dir/"
-	echo "60 lab/unload sh ./unload.sh" >>"$dir/tap.list"
-	native_module=$module
-	run_tap minikvm-smp "$dir" 2300 --lane "$lane" --kver "$kver" --mem 1280 --cpus 2 \
-		--module "$module $(minikvm_params)" --ship-module kvm-intel
-}
+job_minikvm() { programs_on_minikvm minikvm 1800; }
+job_minikvm_smp() { programs_on_minikvm minikvm-smp 2300 --cpus 2; }
+# The newer CPU model has AVX-512, APICv and PML.
+job_minikvm_newer() { programs_on_minikvm minikvm-newer 1800 --model corei7_skylake_x; }
 
 job_stock() {
 	local dir=$work/stock
@@ -158,7 +154,7 @@ job_boot() {
 job_boot_stock() {
 	local dir=$work/boot-stock
 	stage_boot "$dir" kvm
-	run_tap boot-stock "$dir" 900 --lane svm --kver "$kver" --mem 1536 --module kvm-amd
+	run_tap boot-stock "$dir" 1500 --lane svm --kver "$kver" --mem 1536 --module kvm-amd
 }
 
 # The lab itself: a test that cannot fail proves nothing.
