@@ -163,7 +163,7 @@ static void test_interrupts(void)
 	set(5, 0xff);
 	set(B, H24 | BINARY | AIE);
 	ms = wait_irq(10000);
-	tap_ok(irq && ms >= 500 && (get(0) + 60u - get(1)) % 60 < 5, "the alarm comes at its second");
+	tap_ok(irq && ms >= 500 && (get(0) + 60u - get(1)) % 60 < 5, "the alarm comes when due");
 	tap_eq(get(C) & 0xa0, 0xa0, "register C says so");
 	set(1, (get(0) + 30u) % 60);
 	wait_irq(1300);
