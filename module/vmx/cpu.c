@@ -15,6 +15,7 @@
 #include <linux/gfp.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
+#include <linux/ratelimit.h>
 #include <linux/smp.h>
 #include <asm/perf_event.h>
 #include <asm/reboot.h>
@@ -25,6 +26,8 @@
 static DEFINE_PER_CPU(void *, vmxon_region);
 static DEFINE_PER_CPU(struct list_head, vmcs_list);
 static DEFINE_PER_CPU(struct vcpu_vmx *, vmcs_current);
+
+static DEFINE_RATELIMIT_STATE(busy_limit, HZ, 1);
 
 /* Serializes the first and last user of the emergency callback. */
 static DEFINE_MUTEX(emergency_lock);
@@ -74,7 +77,7 @@ void vmx_cpu_unsetup(void)
 	}
 }
 
-/* Is a module of this name loaded? */
+/* Is a module of this name loaded? May sleep. */
 static bool module_is_loaded(const char *name)
 {
 #ifdef MODULE
@@ -138,9 +141,9 @@ int vmx_cpu_enable(void)
 	int err;
 
 	if (cr4_read_shadow() & X86_CR4_VMXE) {
-		pr_err_ratelimited("CPU %d: VMX is in use by %s; cure: %s\n", cpu,
-				   "kvm_intel (or another hypervisor module)",
-				   "stop its VMs or rmmod kvm_intel; since Linux 6.12 load kvm with enable_virt_at_load=0");
+		/* Every CPU comes here at once; one line is enough. */
+		if (__ratelimit(&busy_limit))
+			pr_err("VMX is in use by kvm_intel or another hypervisor module: stop its VMs or unload it (rmmod kvm_intel); since Linux 6.12 load kvm with enable_virt_at_load=0\n");
 		return -EBUSY;
 	}
 
