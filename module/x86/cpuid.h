@@ -11,18 +11,14 @@
 enum cpuid_reg { CPUID_REG_EAX, CPUID_REG_EBX, CPUID_REG_ECX, CPUID_REG_EDX };
 
 /**
- * struct cpuid_word - where 32 feature bits live
- * @word: index of the word in the kernel's feature numbering (X86_FEATURE_x / 32)
+ * struct cpuid_word - where 32 feature bits live, by X86_FEATURE_x / 32
  * @function: CPUID leaf
  * @index: sub-leaf
  * @reg: the register of the leaf
- * @indexed: the leaf has sub-leaves
  * @allow: bits a guest may be given if the host has them
  */
 struct cpuid_word {
-	u8 word;
 	u8 reg;
-	bool indexed;
 	u32 function;
 	u32 index;
 	u32 allow;

@@ -37,60 +37,69 @@ static struct {
 	} xstate[64];
 } host_caps __read_mostly;
 
-static const struct cpuid_word cpuid_words[] = {
-	{
-		.word = CPUID_1_ECX, .function = 1, .reg = CPUID_REG_ECX,
+/* By word; those no guest is offered anything of are empty. */
+static const struct cpuid_word cpuid_words[NCAPINTS] = {
+	[CPUID_1_ECX] = {
+		.function = 1, .reg = CPUID_REG_ECX,
 		.allow = F(XMM3) | F(PCLMULQDQ) | F(SSSE3) | F(FMA) | F(CX16) |
 			 F(PCID) | F(XMM4_1) | F(XMM4_2) | F(X2APIC) | F(MOVBE) |
 			 F(POPCNT) | F(AES) | F(XSAVE) | F(AVX) | F(F16C) | F(RDRAND),
-	}, {
-		.word = CPUID_1_EDX, .function = 1, .reg = CPUID_REG_EDX,
+	},
+	[CPUID_1_EDX] = {
+		.function = 1, .reg = CPUID_REG_EDX,
 		.allow = F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(PAE) |
 			 F(MCE) | F(CX8) | F(APIC) | F(SEP) | F(MTRR) | F(PGE) |
 			 F(MCA) | F(CMOV) | F(PAT) | F(PSE36) | F(CLFLUSH) | F(MMX) |
 			 F(FXSR) | F(XMM) | F(XMM2) | F(SELFSNOOP),
-	}, {
-		.word = CPUID_7_0_EBX, .function = 7, .reg = CPUID_REG_EBX, .indexed = true,
+	},
+	[CPUID_7_0_EBX] = {
+		.function = 7, .reg = CPUID_REG_EBX,
 		.allow = F(FSGSBASE) | F(BMI1) | F(HLE) | F(AVX2) | F(FDP_EXCPTN_ONLY) |
 			 F(SMEP) | F(BMI2) | F(ERMS) | F(INVPCID) | F(RTM) |
 			 F(ZERO_FCS_FDS) | F(AVX512F) | F(AVX512DQ) | F(RDSEED) |
 			 F(ADX) | F(SMAP) | F(AVX512IFMA) | F(CLFLUSHOPT) | F(CLWB) |
 			 F(AVX512PF) | F(AVX512ER) | F(AVX512CD) | F(SHA_NI) |
 			 F(AVX512BW) | F(AVX512VL),
-	}, {
-		.word = CPUID_7_ECX, .function = 7, .reg = CPUID_REG_ECX, .indexed = true,
+	},
+	[CPUID_7_ECX] = {
+		.function = 7, .reg = CPUID_REG_ECX,
 		.allow = F(AVX512VBMI) | F(LA57) | F(PKU) | F(RDPID) |
 			 F(AVX512_VPOPCNTDQ) | F(UMIP) | F(AVX512_VBMI2) | F(GFNI) |
 			 F(VAES) | F(VPCLMULQDQ) | F(AVX512_VNNI) | F(AVX512_BITALG) |
 			 F(CLDEMOTE) | F(MOVDIRI) | F(MOVDIR64B),
-	}, {
-		.word = CPUID_7_EDX, .function = 7, .reg = CPUID_REG_EDX, .indexed = true,
+	},
+	[CPUID_7_EDX] = {
+		.function = 7, .reg = CPUID_REG_EDX,
 		.allow = F(AVX512_4VNNIW) | F(AVX512_4FMAPS) | F(SPEC_CTRL) |
 			 F(SPEC_CTRL_SSBD) | F(ARCH_CAPABILITIES) | F(INTEL_STIBP) |
 			 F(MD_CLEAR) | F(AVX512_VP2INTERSECT) | F(FSRM) | F(SERIALIZE) |
 			 F(TSXLDTRK) | F(AVX512_FP16),
-	}, {
-		.word = CPUID_7_1_EAX, .function = 7, .index = 1, .reg = CPUID_REG_EAX,
-		.indexed = true, .allow = F(AVX_VNNI) | F(AVX512_BF16),
-	}, {
-		.word = CPUID_D_1_EAX, .function = 0xd, .index = 1, .reg = CPUID_REG_EAX,
-		.indexed = true,
+	},
+	[CPUID_7_1_EAX] = {
+		.function = 7, .index = 1, .reg = CPUID_REG_EAX,
+		.allow = F(AVX_VNNI) | F(AVX512_BF16),
+	},
+	[CPUID_D_1_EAX] = {
+		.function = 0xd, .index = 1, .reg = CPUID_REG_EAX,
 		.allow = F(XSAVEOPT) | F(XSAVEC) | F(XGETBV1) | F(XSAVES),
-	}, {
-		.word = CPUID_8000_0001_ECX, .function = 0x80000001, .reg = CPUID_REG_ECX,
+	},
+	[CPUID_8000_0001_ECX] = {
+		.function = 0x80000001, .reg = CPUID_REG_ECX,
 		.allow = F(LAHF_LM) | F(CMP_LEGACY) | F(CR8_LEGACY) | F(ABM) | F(SSE4A) |
 			 F(MISALIGNSSE) | F(3DNOWPREFETCH) | F(OSVW) | F(XOP) | F(FMA4) |
 			 F(TBM) | F(TOPOEXT),
-	}, {
-		.word = CPUID_8000_0001_EDX, .function = 0x80000001, .reg = CPUID_REG_EDX,
+	},
+	[CPUID_8000_0001_EDX] = {
+		.function = 0x80000001, .reg = CPUID_REG_EDX,
 		/* The first line is AMD's copy of leaf 1 EDX. */
 		.allow = F(FPU) | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(PAE) |
 			 F(MCE) | F(CX8) | F(APIC) | F(MTRR) | F(PGE) | F(MCA) | F(CMOV) |
 			 F(PAT) | F(PSE36) | F(MMX) | F(FXSR) |
 			 F(SYSCALL) | F(NX) | F(MMXEXT) | F(FXSR_OPT) | F(GBPAGES) |
 			 F(RDTSCP) | F(LM) | F(3DNOWEXT) | F(3DNOW),
-	}, {
-		.word = CPUID_8000_0008_EBX, .function = 0x80000008, .reg = CPUID_REG_EBX,
+	},
+	[CPUID_8000_0008_EBX] = {
+		.function = 0x80000008, .reg = CPUID_REG_EBX,
 		.allow = F(CLZERO) | F(XSAVEERPTR) | F(WBNOINVD) | F(AMD_IBPB) |
 			 F(AMD_IBRS) | F(AMD_SSBD) | F(AMD_SSB_NO) | F(AMD_STIBP) |
 			 F(AMD_STIBP_ALWAYS_ON),
@@ -99,12 +108,9 @@ static const struct cpuid_word cpuid_words[] = {
 
 const struct cpuid_word *cpuid_word_of(unsigned int x86_feature)
 {
-	unsigned int i;
+	unsigned int word = x86_feature / 32;
 
-	for (i = 0; i < ARRAY_SIZE(cpuid_words); i++)
-		if (cpuid_words[i].word == x86_feature / 32)
-			return &cpuid_words[i];
-	return NULL;
+	return word < NCAPINTS && cpuid_words[word].allow ? &cpuid_words[word] : NULL;
 }
 
 static void cap_set(unsigned int feature)
@@ -178,11 +184,13 @@ void cpuid_host_init(void)
 		const struct cpuid_word *w = &cpuid_words[i];
 		u32 max = w->function & 0x80000000 ? max_ext : boot_cpu_data.cpuid_level;
 
+		if (!w->allow)
+			continue;
+
 		memset(raw, 0, sizeof(raw));
 		if (w->function <= max)
 			cpuid_count(w->function, w->index, &raw[0], &raw[1], &raw[2], &raw[3]);
-		host_caps.word[w->word] = boot_cpu_data.x86_capability[w->word] & w->allow &
-					  raw[w->reg];
+		host_caps.word[i] = boot_cpu_data.x86_capability[i] & w->allow & raw[w->reg];
 	}
 	caps_add_emulated();
 
@@ -298,10 +306,9 @@ static void apply_caps(struct minikvm_cpuid_entry2 *e)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(cpuid_words); i++)
-		if (cpuid_words[i].function == e->function &&
+		if (cpuid_words[i].allow && cpuid_words[i].function == e->function &&
 		    cpuid_words[i].index == e->index)
-			*cpuid_entry_reg(e, cpuid_words[i].reg) =
-				host_caps.word[cpuid_words[i].word];
+			*cpuid_entry_reg(e, cpuid_words[i].reg) = host_caps.word[i];
 }
 
 static int add_cache_leaves(struct entry_array *a, struct minikvm_cpuid_entry2 *e)

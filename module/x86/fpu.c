@@ -8,7 +8,6 @@
 #include <linux/string.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
-#include <asm/fpu/sched.h>
 #include <asm/fpu/xcr.h>
 #include <asm/fpu/xstate.h>
 #include <asm/pkru.h>
@@ -70,7 +69,7 @@ static void reset_legacy_area(struct fxregs_state *fx)
 /**
  * fpu_reset - state after power-on or INIT
  * @vcpu: the vCPU
- * @init: INIT keeps everything but XCR0
+ * @init: INIT keeps everything, XCR0 included
  *
  * The x87 control word is what FNINIT makes it (as KVM has it), not the 40H of
  * a CPU that was just switched on: no firmware runs without FNINIT.
@@ -82,9 +81,9 @@ void fpu_reset(struct vcpu *vcpu, bool init)
 	struct fpstate *fps = vcpu->guest_fpu.fpstate;
 	bool loaded = vcpu->guest_fpu_loaded;
 
-	vcpu->xcr0 = XFEATURE_MASK_FP;
 	if (init)
 		return;
+	vcpu->xcr0 = XFEATURE_MASK_FP;
 
 	if (loaded)
 		fpu_put_guest(vcpu);
