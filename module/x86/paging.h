@@ -6,13 +6,14 @@
 #ifndef MINIKVM_PAGING_H
 #define MINIKVM_PAGING_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 /* What is done at the address, and by whom. */
-#define PAGING_WRITE	(1u << 0)
-#define PAGING_FETCH	(1u << 1)
-#define PAGING_USER	(1u << 2)
-#define PAGING_SYSTEM	(1u << 3)	/* implicit: descriptor tables and the like */
+#define PAGING_WRITE	BIT(0)
+#define PAGING_FETCH	BIT(1)
+#define PAGING_USER	BIT(2)
+#define PAGING_SYSTEM	BIT(3)	/* implicit: descriptor tables and the like */
 
 struct paging;
 
