@@ -35,7 +35,8 @@ struct exit_entry {
  */
 static const struct exit_entry exit_table[] = {
 	[EXIT_REASON_EXCEPTION_NMI]	= { exit_exception, "exception or NMI", .event = true },
-	[EXIT_REASON_EXTERNAL_INTERRUPT] = { exit_nothing, "external interrupt", .plain = true },
+	[EXIT_REASON_EXTERNAL_INTERRUPT] = { exit_external_interrupt, "external interrupt",
+					    .plain = true },
 	[EXIT_REASON_TRIPLE_FAULT]	= { exit_triple_fault, "triple fault", .event = true },
 	[EXIT_REASON_INTERRUPT_WINDOW]	= { exit_interrupt_window, "interrupt window",
 					    .plain = true },

@@ -18,6 +18,7 @@ enum exit_action exit_io(struct vcpu *vcpu)
 	unsigned long qual = vmx_exit_qual(to_vmx(vcpu));
 	struct pio_access *pio = &vcpu->pio;
 
+	vcpu->stats.io_exits++;
 	pio->port = qual_io_port(qual);
 	pio->size = qual_io_size(qual);
 	pio->in = qual_io_is_in(qual);

@@ -6,6 +6,8 @@
  * Source: Intel SDM vol. 3C (December 2023), "VMX Non-Root Operation".
  */
 #include <uapi/asm/debugreg.h>
+#include <asm/cpu.h>
+#include <asm/cpufeature.h>
 #include <asm/trapnr.h>
 
 #include "vmx.h"
@@ -14,6 +16,13 @@
 /* The exit did its work by happening. */
 enum exit_action exit_nothing(struct vcpu *vcpu)
 {
+	return EXIT_RESUME;
+}
+
+/* Taken by the host when interrupts came back on. */
+enum exit_action exit_external_interrupt(struct vcpu *vcpu)
+{
+	vcpu->stats.irq_exits++;
 	return EXIT_RESUME;
 }
 
@@ -124,6 +133,34 @@ static enum exit_action exit_debug_exception(struct vcpu *vcpu, u32 info)
 	return EXIT_RESUME;
 }
 
+static enum exit_action exit_to_user_exception(struct vcpu *vcpu, u32 info)
+{
+	vcpu->run->exit_reason = MINIKVM_EXIT_EXCEPTION;
+	vcpu->run->ex.exception = intr_info_vector(info);
+	vcpu->run->ex.error_code = info & INTR_INFO_DELIVER_CODE_MASK ?
+				   vmcs_read32(VM_EXIT_INTR_ERROR_CODE) : 0;
+	return EXIT_TO_USER;
+}
+
+/*
+ * #AC is the guest's when it asked for alignment checks. Otherwise it can be the
+ * host's detection of split locks, which the guest did not switch on: the
+ * kernel warns and lets this task go on, or sends it SIGBUS.
+ */
+static enum exit_action exit_alignment_check(struct vcpu *vcpu, u32 info)
+{
+	bool asked = vmx_get_cpl(vcpu) == 3 && (cr0_read(vcpu) & X86_CR0_AM) &&
+		     (vmx_rflags(vcpu) & X86_EFLAGS_AC);
+
+	if (asked || !boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT)) {
+		inject_exception_err(vcpu, X86_TRAP_AC, vmcs_read32(VM_EXIT_INTR_ERROR_CODE));
+		return EXIT_RESUME;
+	}
+	if (handle_guest_split_lock(vmx_rip(vcpu)))
+		return EXIT_RESUME;
+	return exit_to_user_exception(vcpu, info);
+}
+
 /**
  * exit_exception - an exception of the exception bitmap, or an NMI
  * @vcpu: the vCPU
@@ -156,13 +193,8 @@ enum exit_action exit_exception(struct vcpu *vcpu)
 	case X86_TRAP_DB:
 		return exit_debug_exception(vcpu, info);
 	case X86_TRAP_AC:
-		inject_exception_err(vcpu, X86_TRAP_AC, vmcs_read32(VM_EXIT_INTR_ERROR_CODE));
-		return EXIT_RESUME;
+		return exit_alignment_check(vcpu, info);
 	default:
-		vcpu->run->exit_reason = MINIKVM_EXIT_EXCEPTION;
-		vcpu->run->ex.exception = intr_info_vector(info);
-		vcpu->run->ex.error_code = info & INTR_INFO_DELIVER_CODE_MASK ?
-					   vmcs_read32(VM_EXIT_INTR_ERROR_CODE) : 0;
-		return EXIT_TO_USER;
+		return exit_to_user_exception(vcpu, info);
 	}
 }

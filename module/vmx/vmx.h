@@ -267,6 +267,7 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu);
 enum exit_action exit_ept_misconfig(struct vcpu *vcpu);
 enum exit_action exit_exception(struct vcpu *vcpu);
 enum exit_action exit_nothing(struct vcpu *vcpu);
+enum exit_action exit_external_interrupt(struct vcpu *vcpu);
 enum exit_action exit_triple_fault(struct vcpu *vcpu);
 enum exit_action exit_interrupt_window(struct vcpu *vcpu);
 enum exit_action exit_nmi_window(struct vcpu *vcpu);
