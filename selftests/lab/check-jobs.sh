@@ -133,14 +133,14 @@ job_stock() {
 stage_boot() {
 	local dir=$1 accel=$2
 	mkdir -p "$dir"
-	cp "$here/boot-cases.sh" "$top/userspace/mkvm" "$dir/"
+	cp "$top/userspace/mkvm" "$top"/selftests/boot/{cases.cfg,run-cases.sh,write.sh,read.sh,reboot.sh} "$dir/"
 	cp "$guest_initramfs" "$dir/guest-initramfs"
 	cp "$guest_root" "$dir/guest-root.img"
 	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"
 	cp "$top/selftests/boot/mkvm_cases.sh" "$dir/"
 	"$top/selftests/boot/tiny/build" "$dir"
 	echo "900 boot/mkvm ACCEL=$accel sh ./mkvm_cases.sh" >"$dir/tap.list"
-	echo "2200 boot/debian ACCEL=$accel sh ./boot-cases.sh" >>"$dir/tap.list"
+	echo "2200 boot/debian ACCEL=$accel sh ./run-cases.sh" >>"$dir/tap.list"
 }
 
 job_boot() {

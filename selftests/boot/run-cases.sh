@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Runs the cases of cases.cfg with mkvm on the lab host or the machine itself and prints TAP. Beside it lie
+# mkvm, guest-vmlinuz, guest-initramfs and guest-root.img. usage: [ACCEL=kvm] run-cases.sh [CASE...]
+set -u
+cd "$(dirname "$0")" || exit 1
+accel=${ACCEL:-minikvm}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+n=0 bad=0
+
+point() {
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then echo "ok $n - $name: $2"; return; fi
+	echo "not ok $n - $name: $2"
+	bad=1 show=1
+}
+
+new_case() { name=$1 smp=1 options='' append='' script='' want_exit=0 want_told=0 show=0; : >"$work/expect"; }
+
+# Boots the guest of the case; sets code and told.
+boot() {
+	mkdir -p "$work/more"
+	cp "$script" "$work/more/run-cmd"
+	{ cat guest-initramfs; (cd "$work/more" && echo run-cmd | cpio -o -H newc 2>/dev/null); } >"$work/initrd"
+	code=0
+	rm -f "$work/status"
+	# shellcheck disable=SC2086
+	timeout -s KILL 600 ./mkvm run --accel "$accel" -m 256 -smp "$smp" -kernel ./guest-vmlinuz \
+		-initrd "$work/initrd" -append "console=ttyS0,115200 loglevel=5 cryptomgr.notests $append" \
+		-drive "file=$work/root.img,format=raw,if=virtio" -drive "file=$work/data.img,format=raw,if=virtio" \
+		-serial "file:$work/console-$name" -serial "file:$work/status" -nographic $options \
+		</dev/null >"$work/mkvm.log" 2>&1 || code=$?
+	told=$(sed -n 's/^status \([0-9]*\).*/\1/p' "$work/status" 2>/dev/null | head -n 1)
+	[ ! -d /lab/out ] || cp "$work/console-$name" "/lab/out/"
+}
+
+matched() { grep -oE "$1" "$work/console-$2" | tail -n 1 | tr -d '\r' | sed 's/.*=//'; }
+
+check_line() {
+	word=$1
+	shift
+	case "$word" in
+	expect)
+		grep -qE "$*" "$work/console-$name"; point $? "the console shows '$*'" ;;
+	sum)
+		want=$(head -c "$3" "$work/$2" | sha256sum | cut -c1-64)
+		[ "$(matched "$1" "$name")" = "$want" ]; point $? "the host finds in $2 what the guest wrote" ;;
+	again)
+		[ -n "$(matched 'sum=[0-9a-f]{64}' "$2")" ] &&
+			[ "$(matched 'sum=[0-9a-f]{64}' "$name")" = "$(matched 'sum=[0-9a-f]{64}' "$2")" ]
+		point $? "the file written before survived and matches" ;;
+	esac
+}
+
+run_case() {
+	[ -n "$name" ] || return 0
+	case " $wanted " in "  "|*" $name "*) ;; *) return 0 ;; esac
+	boot
+	[ "$code" -eq "$want_exit" ]; point $? "mkvm ends with $want_exit"
+	[ "${told:-none}" = "$want_told" ]; point $? "the status told is $want_told"
+	! grep -qE 'Call Trace|BUG:|Oops|stall' "$work/console-$name"; point $? "the guest's kernel is content"
+	while read -r line; do
+		# shellcheck disable=SC2086
+		set -f; check_line $line; set +f
+	done <"$work/expect"
+	[ "$show" -eq 1 ] || return 0
+	echo "# mkvm ended with $code, the guest told '${told:-nothing}'"
+	sed 's/^/# mkvm: /' "$work/mkvm.log"
+	tail -n 25 "$work/console-$name" | tr -d '\r' | sed 's/^/# /'
+}
+
+wanted="$*"
+name=''
+cp guest-root.img "$work/root.img"
+dd if=/dev/zero of="$work/data.img" bs=1M count=8 2>/dev/null
+while read -r word rest <&3; do
+	case "$word" in
+	''|'#'*) ;;
+	case) run_case; new_case "$rest" ;;
+	smp) smp=$rest ;;
+	option) options="$options $rest" ;;
+	append) append="$append $rest" ;;
+	script) script=$rest ;;
+	exit) want_exit=$rest ;;
+	told) want_told=$rest ;;
+	expect|sum|again) printf '%s\n' "$word $rest" >>"$work/expect" ;;
+	*) echo "Bail out! cases.cfg: unknown word '$word'"; exit 1 ;;
+	esac
+done 3<cases.cfg
+run_case
+echo "1..$n"
+exit $bad
