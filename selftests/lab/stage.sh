@@ -85,6 +85,8 @@ stage_module() {
 	set -- $spec
 	if [ -f "$1" ]; then
 		plain=$(stage_ko "$1")
+		# A module of one's own comes with its debugging information, ten times the module.
+		strip --strip-debug "$mods/$plain.ko"
 		for dep in $(modinfo -F depends "$1" | tr , ' '); do
 			for file in $(module_files "$dep"); do stage_ko "$file" >/dev/null; done
 		done
