@@ -92,6 +92,20 @@ void irq_guest_load(struct vm *vm)
 }
 
 /**
+ * irq_guest_expect() - run irq_guest and report two points: it is interrupted
+ * @vcpu: vCPU that runs irq_guest and has reported PORT_READY
+ * @vector: vector expected
+ * @what: what sends it, for the points' names
+ */
+void irq_guest_expect(struct vcpu *vcpu, uint32_t vector, const char *what)
+{
+	if (vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "%s reaches the guest", what))
+		tap_ok(vcpu->run->io.port == PORT_IRQ &&
+		       vcpu_io_value(vcpu) == vector, "%s: vector %#x", what,
+		       vector);
+}
+
+/**
  * lapic_enable() - software-enable a vCPU's local APIC
  * @vcpu: vCPU of a VM with an in-kernel irqchip
  */

@@ -23,6 +23,7 @@ void test_efault(int fd, unsigned long cmd, size_t size, const char *name);
 /* A real-mode guest with interrupts on; see api.c. */
 extern const unsigned char irq_guest[], irq_guest_end[];
 void irq_guest_load(struct vm *vm);
+void irq_guest_expect(struct vcpu *vcpu, uint32_t vector, const char *what);
 void lapic_enable(struct vcpu *vcpu);
 uint32_t lapic_read(struct vcpu *vcpu, unsigned int reg);
 

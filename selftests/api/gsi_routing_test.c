@@ -105,14 +105,6 @@ static int pulse(struct vm *vm, uint32_t gsi)
 	return status;
 }
 
-static void expect_vector(struct vcpu *vcpu, uint32_t vector, const char *what)
-{
-	if (vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "%s reaches the guest", what))
-		tap_ok(vcpu->run->io.port == PORT_IRQ &&
-		       vcpu_io_value(vcpu) == vector, "%s: vector %#x", what,
-		       vector);
-}
-
 /* Vectors rise, so that the earlier ones, which get no EOI, block nothing. */
 static void test_delivery(struct vm *vm, struct vcpu *vcpu)
 {
@@ -120,9 +112,9 @@ static void test_delivery(struct vm *vm, struct vcpu *vcpu)
 
 	tap_errno(set(vm, &t, 2), 0, "GSI 100 and 101 to messages");
 	tap_eq(pulse(vm, 100), 1, "GSI 100 reaches one CPU");
-	expect_vector(vcpu, 0x31, "GSI 100");
+	irq_guest_expect(vcpu, 0x31, "GSI 100");
 	tap_eq(pulse(vm, 101), 1, "GSI 101 reaches one CPU");
-	expect_vector(vcpu, 0x42, "GSI 101");
+	irq_guest_expect(vcpu, 0x42, "GSI 101");
 	tap_eq(pulse(vm, 10), -1, "GSI 10, not in the new table, reaches nobody");
 
 	t.entry[0] = to_msi(100, 0x53);
@@ -133,7 +125,7 @@ static void test_delivery(struct vm *vm, struct vcpu *vcpu)
 	       "GSI 101 has its old vector, pending until EOI");
 	tap_errno(set(vm, &t, 1), 0, "GSI 100 to another vector");
 	tap_eq(pulse(vm, 100), 1, "GSI 100 reaches one CPU");
-	expect_vector(vcpu, 0x53, "GSI 100, new route");
+	irq_guest_expect(vcpu, 0x53, "GSI 100, new route");
 	tap_errno(set(vm, &t, 0), 0, "no route at all");
 	tap_eq(pulse(vm, 100), -1, "GSI 100 reaches nobody");
 }

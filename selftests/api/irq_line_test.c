@@ -67,15 +67,6 @@ static void set_ioapic_pin(struct vm *vm, unsigned int pin, uint64_t bits)
 		tap_bail("SET_IRQCHIP: %s", strerror(errno));
 }
 
-/* The guest's next exit must be the report of @vector. */
-static void expect_vector(struct vcpu *vcpu, uint32_t vector, const char *what)
-{
-	if (vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "%s reaches the guest", what))
-		tap_ok(vcpu->run->io.port == PORT_IRQ &&
-		       vcpu_io_value(vcpu) == vector, "%s: vector %#x", what,
-		       vector);
-}
-
 static void test_ioapic(void)
 {
 	struct vm *vm = vm_new(VM_IRQCHIP);
@@ -89,7 +80,7 @@ static void test_ioapic(void)
 	/* Fixed delivery, edge, physical destination 0; no PIC has this line. */
 	set_ioapic_pin(vm, 20, 0x55);
 	tap_eq(line_status(vm, 20, 1), 1, "rising edge: one CPU reached");
-	expect_vector(vcpu, 0x55, "edge on an I/O APIC pin");
+	irq_guest_expect(vcpu, 0x55, "edge on an I/O APIC pin");
 	tap_errno(line(vm, 20, 0), 0, "falling edge");
 	tap_eq(line_status(vm, 20, 1), 1, "the next rising edge reaches it too");
 	tap_eq(lapic_read(vcpu, 0x200 + 0x10 * (0x55 / 32)), 1u << 0x55 % 32,
@@ -112,10 +103,10 @@ static void test_pic(void)
 	tap_errno(ioctl(vm->fd, MINIKVM_SET_IRQCHIP, &chip), 0,
 		  "the first PIC at vector 0x20, nothing masked");
 	tap_errno(line(vm, 4, 1), 0, "IRQ 4");
-	expect_vector(vcpu, 0x24, "IRQ 4 through PIC and LINT0");
+	irq_guest_expect(vcpu, 0x24, "IRQ 4 through PIC and LINT0");
 	tap_errno(line(vm, 4, 0), 0, "IRQ 4 low");
 	tap_errno(line(vm, 4, 1), 0, "IRQ 4 high again");
-	expect_vector(vcpu, 0x24, "a second edge on IRQ 4");
+	irq_guest_expect(vcpu, 0x24, "a second edge on IRQ 4");
 	vm_free(vm);
 }
 

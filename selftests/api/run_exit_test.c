@@ -226,7 +226,8 @@ static void test_no_memory(void)
 	r = vcpu_run(vcpu);
 	tap_ok(r == -ENOSPC ||
 	       (!r && vcpu->run->exit_reason == MINIKVM_EXIT_INTERNAL_ERROR),
-	       "RUN of a VM without any slot fails");
+	       "RUN of a VM without any slot fails: %s",
+	       r ? strerror(-r) : exit_name(vcpu->run->exit_reason));
 	vm_free(vm);
 }
 

@@ -3,7 +3,7 @@
  * Owns the rules of the device itself: version, capability queries, sizes and
  * what the device refuses.
  */
-#include "vm.h"
+#include "api.h"
 
 /* Capabilities that clients take as a promise; each must be there, and 1 if so. */
 static const struct {
@@ -31,7 +31,7 @@ static void test_capabilities(int fd, const char *where)
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(basic_caps) / sizeof(basic_caps[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(basic_caps); i++)
 		tap_eq(dev_check_extension(fd, basic_caps[i].cap), 1,
 		       "capability %s is 1 on the %s", basic_caps[i].name, where);
 	tap_ok(dev_check_extension(fd, MINIKVM_CAP_IRQ_ROUTING) > 24,
