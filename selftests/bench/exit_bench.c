@@ -18,11 +18,13 @@
 #define LARGE_PAGES	48
 #define SMALL_PAGES	SAMPLES
 #define IPI_SAMPLES	512
+#define TICK_SAMPLES	256
+#define GAP		400		/* no exit and return is shorter */
 #define VEC		0x61
 #define VEC_BACK	0x62
 #define HYPERCALL_POLL	1		/* answered with 0 and no work */
 
-enum what { EMPTY, CPUID, HYPERCALL, PIO_WRITE, PIO_READ, MMIO_WRITE, MMIO_READ, TOUCH, IPI };
+enum what { EMPTY, CPUID, HYPERCALL, PIO_WRITE, PIO_READ, MMIO_WRITE, MMIO_READ, TOUCH, IPI, TICK };
 
 /* What the guest is to do, written into its copy by the host. */
 static volatile uint64_t job, job_count, job_arg;
@@ -94,6 +96,18 @@ static void ping(void)
 		sti_hlt_cli();
 }
 
+/* Runs until something takes the CPU away from the guest: how long it was gone. */
+static uint64_t next_gap(void)
+{
+	uint64_t last = stamp(), now;
+
+	for (;; last = now) {
+		now = stamp();
+		if (now - last > GAP)
+			return now - last;
+	}
+}
+
 static void guest_main(void)
 {
 	volatile uint32_t *mmio = (volatile uint32_t *)GUEST_MMIO;
@@ -124,6 +138,12 @@ static void guest_main(void)
 		break;
 	case TOUCH:
 		TIME(touch[i * job_arg] = 1);
+		break;
+	case TICK:
+		/* An emulated CPU interrupts a guest only while the guest has interrupts on. */
+		sti();
+		for (i = 0; i < n; i++)
+			samples[i] = next_gap();
 		break;
 	case IPI:
 		guest_set_handler(VEC, answer);
@@ -218,8 +238,14 @@ static const struct bench benches[] = {
 	{ "touch_2m", TOUCH, LARGE, true },
 	{ "touch_4k_absent", TOUCH, SMALL, false },
 	{ "touch_2m_absent", TOUCH, LARGE, false },
+	{ "tick", TICK, 0, false },
 	{ "ipi", IPI, 0, false },
 };
+
+static unsigned int samples_of(enum what what)
+{
+	return what == IPI ? IPI_SAMPLES : what == TICK ? TICK_SAMPLES : SAMPLES;
+}
 
 static uint64_t run_bench(const struct bench *b)
 {
@@ -231,7 +257,7 @@ static uint64_t run_bench(const struct bench *b)
 	vm = gvm_create(b->what == IPI ? 2 : 1, GVM_IRQCHIP);
 	vm->pio = serve_pio;
 	vm->mmio = serve_mmio;
-	cost = measure(vm, b->what, b->what == IPI ? IPI_SAMPLES : SAMPLES, b->arg);
+	cost = measure(vm, b->what, samples_of(b->what), b->arg);
 	gvm_destroy(vm);
 	return cost;
 }

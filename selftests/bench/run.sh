@@ -42,7 +42,7 @@ measure() {
 	local cpus=$1 log=$2 status=0
 	shift 2
 	"$lab/lab" --lane vmx --kver "$kver" --cpus "$cpus" --mem 1280 --ship-module kvm-intel \
-		--tree "$dir:/lab/bench" --file "$top/userspace/mkvm:/lab/bench/mkvm" --timeout 900 \
+		--tree "$dir:/lab/bench" --file "$top/userspace/mkvm:/lab/bench/mkvm" --timeout 2400 \
 		-- "sh /lab/bench/host.sh $*" >"$log" || status=$?
 	grep -v '^@@BENCH' "$log" >&2 || true
 	return $status

@@ -18,6 +18,7 @@ BEGIN {
 	row("touch_2m", "first touch, 2 MiB page the host has")
 	row("touch_4k_absent", "first touch, 4 KiB page the host lacks")
 	row("touch_2m_absent", "first touch, 2 MiB page the host lacks")
+	row("tick", "the host's timer tick under the guest")
 	row("ipi", "IPI to a halted vCPU and its answer")
 	row("ipi_smp", "... with a host CPU each")
 	row("boot", "boot of the Debian guest to init")
