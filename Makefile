@@ -70,8 +70,12 @@ ifneq ($(filter run lab,$(MAKECMDGOALS)),)
 	@$(CC) -shared -fPIC -O2 -Wall -Wextra -Werror -o $@ $<
 endif
 
-run: need-lab
+# make expands a whole recipe before it runs its first line, so what must come first is a target.
+.PHONY: run-needs
+run-needs: need-lab
 	@$(MAKE) --no-print-directory -s $(J) -C userspace
+
+run: run-needs
 	@:$(run-and-exit $(RUN_ENV) selftests/lab/run-guest)
 
 check: need-check
