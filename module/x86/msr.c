@@ -52,6 +52,11 @@ u64 msr_arch_capabilities(void)
 		data |= ARCH_CAP_SSB_NO;
 	if (!boot_cpu_has_bug(X86_BUG_MDS))
 		data |= ARCH_CAP_MDS_NO;
+	if (!boot_cpu_has_bug(X86_BUG_RFDS))
+		data |= ARCH_CAP_RFDS_NO;
+	/* A Linux guest that is not told so takes every hypervisor's CPU for affected. */
+	if (!boot_cpu_has_bug(X86_BUG_ITS))
+		data |= ARCH_CAP_ITS_NO;
 	if (!boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT))
 		data |= ARCH_CAP_PSCHANGE_MC_NO;
 	/* Without TSX there is nothing to be told about it. */
