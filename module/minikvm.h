@@ -193,6 +193,7 @@ struct vcpu {
 	unsigned long requests;
 	struct preempt_notifier preempt;
 	struct rcuwait wait;
+	u32 halt_poll_ns;		/* how long a HLT is waited out awake */
 	bool scheduled_out;
 	bool preempted;
 

@@ -17,7 +17,9 @@
  */
 #define pr_fmt(fmt) "minikvm: " fmt
 
+#include <linux/ktime.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/smp.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
@@ -84,6 +86,36 @@ static bool vcpu_must_stop_waiting(struct vcpu *vcpu)
 	       test_bit(REQ_VM_DEAD, &vcpu->requests);
 }
 
+/*
+ * A halt that is soon over is cheaper waited out awake than with two context
+ * switches. How long to try is learnt per vCPU from how long its halts last:
+ * longer when a little more would have done, not at all after a long one.
+ */
+#define HALT_POLL_FIRST_NS	10000u
+#define HALT_POLL_MAX_NS	200000u
+
+/* True if the wait is over. Only while nobody else wants this CPU. */
+static bool vcpu_poll(struct vcpu *vcpu, ktime_t begin)
+{
+	ktime_t end = ktime_add_ns(begin, vcpu->halt_poll_ns);
+
+	while (single_task_running() && !need_resched() && ktime_before(ktime_get(), end)) {
+		if (vcpu_must_stop_waiting(vcpu))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+static void vcpu_learn_poll(struct vcpu *vcpu, u64 waited_ns)
+{
+	if (waited_ns > HALT_POLL_MAX_NS)
+		vcpu->halt_poll_ns = 0;
+	else if (waited_ns > vcpu->halt_poll_ns)
+		vcpu->halt_poll_ns = clamp(vcpu->halt_poll_ns * 2, HALT_POLL_FIRST_NS,
+					   HALT_POLL_MAX_NS);
+}
+
 /* Sleep until vcpu_kick(), a signal, or a reason to run. */
 static void vcpu_wait(struct vcpu *vcpu)
 {
@@ -97,11 +129,24 @@ static void vcpu_wait(struct vcpu *vcpu)
 	finish_rcuwait(&vcpu->wait);
 }
 
+/* As vcpu_wait(), for a HLT: interrupts often follow each other closely. */
+static void vcpu_wait_halted(struct vcpu *vcpu)
+{
+	ktime_t begin = ktime_get();
+
+	if (!vcpu->halt_poll_ns || !vcpu_poll(vcpu, begin))
+		vcpu_wait(vcpu);
+	vcpu_learn_poll(vcpu, ktime_to_ns(ktime_sub(ktime_get(), begin)));
+}
+
 /* The guest does not run: it halted, or waits for INIT or SIPI. */
 static enum exit_action vcpu_block(struct vcpu *vcpu)
 {
 	if (!vcpu_runnable(vcpu)) {
-		vcpu_wait(vcpu);
+		if (vcpu->mp_state == MINIKVM_MP_STATE_HALTED)
+			vcpu_wait_halted(vcpu);
+		else
+			vcpu_wait(vcpu);
 		if (!vcpu_runnable(vcpu)) {
 			if (vcpu_take_request(vcpu, REQ_VM_DEAD))
 				return vcpu_fail(vcpu, -EIO);
