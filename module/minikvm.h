@@ -194,8 +194,6 @@ struct vcpu {
 	struct preempt_notifier preempt;
 	struct rcuwait wait;
 	u32 halt_poll_ns;		/* how long a HLT is waited out awake */
-	bool scheduled_out;
-	bool preempted;
 
 	/* RUN in progress. */
 	int run_errno;
@@ -273,7 +271,6 @@ struct vcpu {
 	u32 pio_count;
 	u64 pio_linear_rip;
 	struct emul_ctx *emul;
-	gpa_t fault_gpa;
 
 	struct vcpu_stats stats;
 };
