@@ -172,57 +172,6 @@ static struct notifier_block hardware_reboot_nb = {
 	.priority	= 0,
 };
 
-/**
- * device_check_extension - CHECK_EXTENSION, on the device and on a VM
- * @cap: MINIKVM_CAP_*
- *
- * Tells the truth: a number is here only when all of it works.
- *
- * Return: the capability's value, 0 for every unknown one; never an errno.
- */
-long device_check_extension(long cap)
-{
-	switch (cap) {
-	case MINIKVM_CAP_IRQCHIP:
-	case MINIKVM_CAP_HLT:
-	case MINIKVM_CAP_USER_MEMORY:
-	case MINIKVM_CAP_SET_TSS_ADDR:
-	case MINIKVM_CAP_EXT_CPUID:
-	case MINIKVM_CAP_CLOCKSOURCE:
-	case MINIKVM_CAP_MP_STATE:
-	case MINIKVM_CAP_SYNC_MMU:
-	case MINIKVM_CAP_DESTROY_MEMORY_REGION_WORKS:
-	case MINIKVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
-	case MINIKVM_CAP_USER_NMI:
-	case MINIKVM_CAP_IRQ_INJECT_STATUS:
-	case MINIKVM_CAP_PIT2:
-	case MINIKVM_CAP_PIT_STATE2:
-	case MINIKVM_CAP_SET_BOOT_CPU_ID:
-	case MINIKVM_CAP_SET_IDENTITY_MAP_ADDR:
-	case MINIKVM_CAP_INTERNAL_ERROR_DATA:
-	case MINIKVM_CAP_GET_TSC_KHZ:
-	case MINIKVM_CAP_TSC_DEADLINE_TIMER:
-	case MINIKVM_CAP_SIGNAL_MSI:
-	case MINIKVM_CAP_READONLY_MEM:
-	case MINIKVM_CAP_CHECK_EXTENSION_VM:
-	case MINIKVM_CAP_IMMEDIATE_EXIT:
-	case MINIKVM_CAP_GET_MSR_FEATURES:
-		return 1;
-	case MINIKVM_CAP_NR_VCPUS:
-		return min_t(long, num_online_cpus(), MK_MAX_VCPUS);
-	case MINIKVM_CAP_MAX_VCPUS:
-		return MK_MAX_VCPUS;
-	case MINIKVM_CAP_MAX_VCPU_ID:
-		return MK_MAX_VCPU_ID;
-	case MINIKVM_CAP_NR_MEMSLOTS:
-		return MK_MAX_MEMSLOTS;
-	case MINIKVM_CAP_IRQ_ROUTING:
-		return MK_NR_GSI;
-	default:
-		return 0;
-	}
-}
-
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *argp = (void __user *)arg;
@@ -233,7 +182,7 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case MINIKVM_CREATE_VM:
 		return arg ? -EINVAL : vm_create();
 	case MINIKVM_CHECK_EXTENSION:
-		return device_check_extension(arg);
+		return check_extension(NULL, arg);
 	case MINIKVM_GET_VCPU_MMAP_SIZE:
 		/* Run page, PIO payload, and KVM's third page (unused so far). */
 		return arg ? -EINVAL : 3 * PAGE_SIZE;

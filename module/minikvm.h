@@ -39,6 +39,7 @@
 #define MK_NR_GSI		4096	/* routable GSIs of one VM */
 #define MK_INVALID_GPA		(~(gpa_t)0)
 
+struct file;
 struct vm;
 struct vcpu;
 struct lapic;
@@ -473,7 +474,15 @@ extern const struct minikvm_vendor_ops vmx_ops;
 int hardware_get(void);		/* VMXON everywhere on the first call; -EBUSY, -EIO */
 void hardware_put(void);	/* VMXOFF everywhere on the last */
 bool hardware_on_this_cpu(void);
-long device_check_extension(long cap);
+
+/* ---- cap.c -------------------------------------------------------------- */
+long check_extension(struct vm *vm, long cap);
+int vm_enable_cap(struct vm *vm, const struct minikvm_enable_cap *cap);
+int vcpu_enable_cap(struct vcpu *vcpu, const struct minikvm_enable_cap *cap);
+
+/* ---- vm_ioctl.c, vcpu_ioctl.c ------------------------------------------- */
+long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* ---- vm.c --------------------------------------------------------------- */
 int vm_create(void);		/* a new VM's fd, or -errno */

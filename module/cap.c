@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Capabilities: what CHECK_EXTENSION says of this module, and what ENABLE_CAP
+ * switches on for a VM or a vCPU.
+ */
+#include <linux/cpumask.h>
+#include <linux/minmax.h>
+
+#include "minikvm.h"
+
+/**
+ * check_extension - CHECK_EXTENSION, on the device and on a VM
+ * @vm: the VM, or NULL for the device
+ * @cap: MINIKVM_CAP_*
+ *
+ * Tells the truth: a number is here only when all of it works.
+ *
+ * Return: the capability's value, 0 for every unknown one; never an errno.
+ */
+long check_extension(struct vm *vm, long cap)
+{
+	switch (cap) {
+	case MINIKVM_CAP_IRQCHIP:
+	case MINIKVM_CAP_HLT:
+	case MINIKVM_CAP_USER_MEMORY:
+	case MINIKVM_CAP_SET_TSS_ADDR:
+	case MINIKVM_CAP_EXT_CPUID:
+	case MINIKVM_CAP_CLOCKSOURCE:
+	case MINIKVM_CAP_MP_STATE:
+	case MINIKVM_CAP_SYNC_MMU:
+	case MINIKVM_CAP_DESTROY_MEMORY_REGION_WORKS:
+	case MINIKVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
+	case MINIKVM_CAP_USER_NMI:
+	case MINIKVM_CAP_IRQ_INJECT_STATUS:
+	case MINIKVM_CAP_PIT2:
+	case MINIKVM_CAP_PIT_STATE2:
+	case MINIKVM_CAP_SET_BOOT_CPU_ID:
+	case MINIKVM_CAP_SET_IDENTITY_MAP_ADDR:
+	case MINIKVM_CAP_INTERNAL_ERROR_DATA:
+	case MINIKVM_CAP_GET_TSC_KHZ:
+	case MINIKVM_CAP_TSC_DEADLINE_TIMER:
+	case MINIKVM_CAP_SIGNAL_MSI:
+	case MINIKVM_CAP_READONLY_MEM:
+	case MINIKVM_CAP_CHECK_EXTENSION_VM:
+	case MINIKVM_CAP_IMMEDIATE_EXIT:
+	case MINIKVM_CAP_GET_MSR_FEATURES:
+		return 1;
+	case MINIKVM_CAP_NR_VCPUS:
+		return min_t(long, num_online_cpus(), MK_MAX_VCPUS);
+	case MINIKVM_CAP_MAX_VCPUS:
+		return MK_MAX_VCPUS;
+	case MINIKVM_CAP_MAX_VCPU_ID:
+		return MK_MAX_VCPU_ID;
+	case MINIKVM_CAP_NR_MEMSLOTS:
+		return MK_MAX_MEMSLOTS;
+	case MINIKVM_CAP_IRQ_ROUTING:
+		return MK_NR_GSI;
+	default:
+		return 0;
+	}
+}
+
+/**
+ * vm_enable_cap - ENABLE_CAP on a VM
+ * @vm: the VM
+ * @cap: what userspace asked for, already copied
+ *
+ * Return: 0; -EINVAL (flags set, or a capability that no VM can enable);
+ * otherwise as the capability defines it.
+ */
+int vm_enable_cap(struct vm *vm, const struct minikvm_enable_cap *cap)
+{
+	if (cap->flags)
+		return -EINVAL;
+	switch (cap->cap) {
+	default:
+		return -EINVAL;
+	}
+}
+
+/**
+ * vcpu_enable_cap - ENABLE_CAP on a vCPU
+ * @vcpu: the vCPU, loaded
+ * @cap: what userspace asked for, already copied
+ *
+ * Return: 0; -EINVAL (flags set, or a capability that no vCPU can enable);
+ * otherwise as the capability defines it.
+ */
+int vcpu_enable_cap(struct vcpu *vcpu, const struct minikvm_enable_cap *cap)
+{
+	if (cap->flags)
+		return -EINVAL;
+	switch (cap->cap) {
+	default:
+		return -EINVAL;
+	}
+}

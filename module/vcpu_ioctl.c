@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The vCPU ioctls: copying their arguments in and out, and handing each to the
+ * part of the module that does it. RUN is in vcpu_run.c.
+ */
+#include <linux/fs.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <asm/tsc.h>
+
+#include "minikvm.h"
+#include "irqchip/irqchip.h"
+#include "irqchip/lapic.h"
+#include "x86/x86.h"
+
+static long vcpu_ioctl_set_signal_mask(struct vcpu *vcpu, void __user *argp)
+{
+	struct minikvm_signal_mask head;
+	sigset_t set;
+
+	if (!argp) {
+		vcpu->sigset_active = false;
+		return 0;
+	}
+	if (copy_from_user(&head, argp, sizeof(head)))
+		return -EFAULT;
+	if (head.len != sizeof(set))
+		return -EINVAL;
+	if (copy_from_user(&set, argp + sizeof(head), sizeof(set)))
+		return -EFAULT;
+	sigdelsetmask(&set, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	vcpu->sigset = set;
+	vcpu->sigset_active = true;
+	return 0;
+}
+
+static u32 vcpu_get_mp_state(struct vcpu *vcpu)
+{
+	/* An INIT or SIPI that already arrived counts as taken. */
+	if (vcpu->lapic)
+		lapic_accept_events(vcpu);
+	return vcpu->mp_state;
+}
+
+static long vcpu_set_mp_state(struct vcpu *vcpu, u32 state)
+{
+	switch (state) {
+	case MINIKVM_MP_STATE_RUNNABLE:
+		break;
+	case MINIKVM_MP_STATE_UNINITIALIZED:
+	case MINIKVM_MP_STATE_INIT_RECEIVED:
+	case MINIKVM_MP_STATE_HALTED:
+	case MINIKVM_MP_STATE_SIPI_RECEIVED:
+		/* Without an in-kernel APIC only userspace can end these. */
+		if (!vcpu->lapic)
+			return -EINVAL;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (state == MINIKVM_MP_STATE_SIPI_RECEIVED) {
+		vcpu->mp_state = MINIKVM_MP_STATE_INIT_RECEIVED;
+		set_bit(APIC_EVENT_SIPI, &vcpu->apic_events);
+	} else {
+		vcpu->mp_state = state;
+	}
+	vcpu_set_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+/* Ioctls whose argument is one structure, read or written whole. */
+union vcpu_arg {
+	struct minikvm_regs regs;
+	struct minikvm_sregs sregs;
+	struct minikvm_fpu fpu;
+	struct minikvm_lapic_state lapic;
+	struct minikvm_mp_state mp_state;
+};
+
+static long vcpu_ioctl_get(struct vcpu *vcpu, unsigned int cmd, union vcpu_arg *arg)
+{
+	switch (cmd) {
+	case MINIKVM_GET_REGS:
+		regs_get(vcpu, &arg->regs);
+		return 0;
+	case MINIKVM_GET_SREGS:
+		sregs_get(vcpu, &arg->sregs);
+		return 0;
+	case MINIKVM_GET_FPU:
+		return fpu_get(vcpu, &arg->fpu);
+	case MINIKVM_GET_LAPIC:
+		return vcpu->lapic ? lapic_get_state(vcpu, &arg->lapic) : -EINVAL;
+	case MINIKVM_GET_MP_STATE:
+		arg->mp_state.mp_state = vcpu_get_mp_state(vcpu);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static long vcpu_ioctl_set(struct vcpu *vcpu, unsigned int cmd, const union vcpu_arg *arg)
+{
+	switch (cmd) {
+	case MINIKVM_SET_REGS:
+		return regs_set(vcpu, &arg->regs);
+	case MINIKVM_SET_SREGS:
+		return sregs_set(vcpu, &arg->sregs);
+	case MINIKVM_SET_FPU:
+		return fpu_set(vcpu, &arg->fpu);
+	case MINIKVM_SET_LAPIC:
+		return vcpu->lapic ? lapic_set_state(vcpu, &arg->lapic) : -EINVAL;
+	case MINIKVM_SET_MP_STATE:
+		return vcpu_set_mp_state(vcpu, arg->mp_state.mp_state);
+	default:
+		return -EINVAL;
+	}
+}
+
+/*
+ * The command itself tells the argument's size and whether it is an input or
+ * an output, so one copy serves them all.
+ */
+static long vcpu_ioctl_struct(struct vcpu *vcpu, unsigned int cmd, void __user *argp)
+{
+	bool set = _IOC_DIR(cmd) == _IOC_WRITE;
+	size_t size = _IOC_SIZE(cmd);
+	union vcpu_arg *arg;
+	long r;
+
+	arg = kzalloc(sizeof(*arg), GFP_KERNEL_ACCOUNT);
+	if (!arg)
+		return -ENOMEM;
+	if (set && copy_from_user(arg, argp, size)) {
+		r = -EFAULT;
+		goto free;
+	}
+
+	vcpu_load(vcpu);
+	r = set ? vcpu_ioctl_set(vcpu, cmd, arg) : vcpu_ioctl_get(vcpu, cmd, arg);
+	vcpu_put(vcpu);
+
+	if (!r && !set && copy_to_user(argp, arg, size))
+		r = -EFAULT;
+free:
+	kfree(arg);
+	return r;
+}
+
+static long vcpu_ioctl_loaded(struct vcpu *vcpu, unsigned int cmd, void __user *argp)
+{
+	long r;
+
+	vcpu_load(vcpu);
+	switch (cmd) {
+	case MINIKVM_GET_MSRS:
+		r = msr_get_list(vcpu, argp);
+		break;
+	case MINIKVM_SET_MSRS:
+		r = msr_set_list(vcpu, argp);
+		break;
+	case MINIKVM_SET_CPUID2:
+		r = cpuid_set2(vcpu, argp);
+		break;
+	case MINIKVM_GET_CPUID2:
+		r = cpuid_get2(vcpu, argp);
+		break;
+	case MINIKVM_NMI:
+		inject_nmi(vcpu);
+		r = 0;
+		break;
+	default:
+		r = -EINVAL;
+	}
+	vcpu_put(vcpu);
+	return r;
+}
+
+static long vcpu_ioctl_enable_cap(struct vcpu *vcpu, void __user *argp)
+{
+	struct minikvm_enable_cap cap;
+	long r;
+
+	if (copy_from_user(&cap, argp, sizeof(cap)))
+		return -EFAULT;
+	vcpu_load(vcpu);
+	r = vcpu_enable_cap(vcpu, &cap);
+	vcpu_put(vcpu);
+	return r;
+}
+
+static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+
+	/* The whole command counts: KVM reuses numbers between sizes. */
+	switch (cmd) {
+	case MINIKVM_RUN:
+		return arg ? -EINVAL : vcpu_run(vcpu);
+	case MINIKVM_GET_REGS:
+	case MINIKVM_SET_REGS:
+	case MINIKVM_GET_SREGS:
+	case MINIKVM_SET_SREGS:
+	case MINIKVM_GET_FPU:
+	case MINIKVM_SET_FPU:
+	case MINIKVM_GET_LAPIC:
+	case MINIKVM_SET_LAPIC:
+	case MINIKVM_GET_MP_STATE:
+	case MINIKVM_SET_MP_STATE:
+		return vcpu_ioctl_struct(vcpu, cmd, argp);
+	case MINIKVM_GET_MSRS:
+	case MINIKVM_SET_MSRS:
+	case MINIKVM_SET_CPUID2:
+	case MINIKVM_GET_CPUID2:
+	case MINIKVM_NMI:
+		return vcpu_ioctl_loaded(vcpu, cmd, argp);
+	case MINIKVM_SET_SIGNAL_MASK:
+		return vcpu_ioctl_set_signal_mask(vcpu, argp);
+	case MINIKVM_GET_TSC_KHZ:
+		return tsc_khz;
+	case MINIKVM_ENABLE_CAP:
+		return vcpu_ioctl_enable_cap(vcpu, argp);
+	default:
+		return -EINVAL;
+	}
+}
+
+/**
+ * vcpu_ioctl - every ioctl on a vCPU's fd
+ * @file: the fd
+ * @cmd: MINIKVM_*, the whole 32 bits
+ * @arg: as @cmd defines it
+ *
+ * Return: as @cmd defines it; -EIO (another process's VM, or a dead one);
+ * -EINVAL (no such ioctl on a vCPU); -EINTR (killed while another thread had
+ * the vCPU).
+ */
+long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vcpu *vcpu = file->private_data;
+	long r;
+
+	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
+		return -EIO;
+	if (_IOC_TYPE(cmd) != MINIKVMIO)
+		return -EINVAL;
+
+	/* One thread at a time; another one waits until RUN returns. */
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	r = vcpu_ioctl_locked(vcpu, cmd, arg);
+	mutex_unlock(&vcpu->mutex);
+	return r;
+}
