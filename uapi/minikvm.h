@@ -353,6 +353,56 @@ struct minikvm_pit_config {
 	__u32 pad[15];
 };
 
+/**
+ * struct minikvm_reinject_control - ticks owed (MINIKVM_REINJECT_CONTROL)
+ * @pit_reinject: in: nonzero (the default): a tick of the PIT that finds the
+ *	one before unacknowledged is delivered later; 0: it is dropped
+ */
+struct minikvm_reinject_control {
+	__u8 pit_reinject;
+	__u8 reserved[31];
+};
+
+/**
+ * struct minikvm_tpr_access_ctl - report accesses to the TPR
+ *				   (MINIKVM_TPR_ACCESS_REPORTING)
+ * @enabled: in: nonzero: each access of the guest to the APIC's TPR is followed
+ *	by MINIKVM_EXIT_TPR_ACCESS
+ * @flags: in: must be zero
+ */
+struct minikvm_tpr_access_ctl {
+	__u32 enabled;
+	__u32 flags;
+	__u32 reserved[8];
+};
+
+/**
+ * struct minikvm_vapic_addr - a TPR in guest memory (MINIKVM_SET_VAPIC_ADDR)
+ * @vapic_addr: in: GPA of four bytes: TPR, 0, highest vector in service (class
+ *	only), highest vector requested; 0: none
+ */
+struct minikvm_vapic_addr {
+	__u64 vapic_addr;
+};
+
+/**
+ * struct minikvm_x86_mce - a machine check (MINIKVM_X86_SET_MCE)
+ * @status: in: IA32_MCi_STATUS, the valid bit set
+ * @addr: in: IA32_MCi_ADDR
+ * @misc: in: IA32_MCi_MISC
+ * @mcg_status: in: IA32_MCG_STATUS
+ * @bank: in: i
+ */
+struct minikvm_x86_mce {
+	__u64 status;
+	__u64 addr;
+	__u64 misc;
+	__u64 mcg_status;
+	__u8 bank;
+	__u8 pad1[7];
+	__u64 pad2[3];
+};
+
 /* ---- eventfds, clock, capabilities ------------------------------------- */
 
 #define MINIKVM_IRQFD_FLAG_DEASSIGN	0x1
@@ -438,6 +488,7 @@ struct minikvm_enable_cap {
 #define MINIKVM_GET_SUPPORTED_CPUID	_IOWR(MINIKVMIO, 0x05, struct minikvm_cpuid2)
 #define MINIKVM_GET_MSR_FEATURE_INDEX_LIST \
 					_IOWR(MINIKVMIO, 0x0a, struct minikvm_msr_list)
+#define MINIKVM_X86_GET_MCE_CAP_SUPPORTED _IOR(MINIKVMIO, 0x9d, __u64)
 
 /* ---- ioctls of a VM fd -------------------------------------------------- */
 
@@ -451,8 +502,12 @@ struct minikvm_enable_cap {
 #define MINIKVM_IRQ_LINE		_IOW(MINIKVMIO, 0x61, struct minikvm_irq_level)
 #define MINIKVM_GET_IRQCHIP		_IOWR(MINIKVMIO, 0x62, struct minikvm_irqchip)
 #define MINIKVM_SET_IRQCHIP		_IOR(MINIKVMIO, 0x63, struct minikvm_irqchip)
+#define MINIKVM_CREATE_PIT		_IO(MINIKVMIO, 0x64)
+#define MINIKVM_GET_PIT			_IOWR(MINIKVMIO, 0x65, struct minikvm_pit_state)
+#define MINIKVM_SET_PIT			_IOR(MINIKVMIO, 0x66, struct minikvm_pit_state)
 #define MINIKVM_IRQ_LINE_STATUS		_IOWR(MINIKVMIO, 0x67, struct minikvm_irq_level)
 #define MINIKVM_SET_GSI_ROUTING		_IOW(MINIKVMIO, 0x6a, struct minikvm_irq_routing)
+#define MINIKVM_REINJECT_CONTROL	_IO(MINIKVMIO, 0x71)
 #define MINIKVM_IRQFD			_IOW(MINIKVMIO, 0x76, struct minikvm_irqfd)
 #define MINIKVM_CREATE_PIT2		_IOW(MINIKVMIO, 0x77, struct minikvm_pit_config)
 #define MINIKVM_SET_BOOT_CPU_ID		_IO(MINIKVMIO, 0x78)
@@ -481,9 +536,13 @@ struct minikvm_enable_cap {
 #define MINIKVM_SET_LAPIC		_IOW(MINIKVMIO, 0x8f, struct minikvm_lapic_state)
 #define MINIKVM_SET_CPUID2		_IOW(MINIKVMIO, 0x90, struct minikvm_cpuid2)
 #define MINIKVM_GET_CPUID2		_IOWR(MINIKVMIO, 0x91, struct minikvm_cpuid2)
+#define MINIKVM_TPR_ACCESS_REPORTING	_IOWR(MINIKVMIO, 0x92, struct minikvm_tpr_access_ctl)
+#define MINIKVM_SET_VAPIC_ADDR		_IOW(MINIKVMIO, 0x93, struct minikvm_vapic_addr)
 #define MINIKVM_GET_MP_STATE		_IOR(MINIKVMIO, 0x98, struct minikvm_mp_state)
 #define MINIKVM_SET_MP_STATE		_IOW(MINIKVMIO, 0x99, struct minikvm_mp_state)
 #define MINIKVM_NMI			_IO(MINIKVMIO, 0x9a)
+#define MINIKVM_X86_SETUP_MCE		_IOW(MINIKVMIO, 0x9c, __u64)
+#define MINIKVM_X86_SET_MCE		_IOW(MINIKVMIO, 0x9e, struct minikvm_x86_mce)
 #define MINIKVM_GET_VCPU_EVENTS		_IOR(MINIKVMIO, 0x9f, struct minikvm_vcpu_events)
 #define MINIKVM_SET_VCPU_EVENTS		_IOW(MINIKVMIO, 0xa0, struct minikvm_vcpu_events)
 #define MINIKVM_GET_DEBUGREGS		_IOR(MINIKVMIO, 0xa1, struct minikvm_debugregs)
@@ -495,6 +554,7 @@ struct minikvm_enable_cap {
 #define MINIKVM_GET_XCRS		_IOR(MINIKVMIO, 0xa6, struct minikvm_xcrs)
 #define MINIKVM_SET_XCRS		_IOW(MINIKVMIO, 0xa7, struct minikvm_xcrs)
 #define MINIKVM_KVMCLOCK_CTRL		_IO(MINIKVMIO, 0xad)
+#define MINIKVM_SMI			_IO(MINIKVMIO, 0xb7)
 #define MINIKVM_GET_XSAVE2		_IOR(MINIKVMIO, 0xcf, struct minikvm_xsave)
 
 /* ---- capabilities (MINIKVM_CHECK_EXTENSION) ----------------------------- */
@@ -504,16 +564,19 @@ struct minikvm_enable_cap {
 #define MINIKVM_CAP_HLT					1
 #define MINIKVM_CAP_USER_MEMORY				3
 #define MINIKVM_CAP_SET_TSS_ADDR			4
+#define MINIKVM_CAP_VAPIC				6
 #define MINIKVM_CAP_EXT_CPUID				7
 #define MINIKVM_CAP_CLOCKSOURCE				8
 #define MINIKVM_CAP_NR_VCPUS				9	/* value: recommended vCPUs */
 #define MINIKVM_CAP_NR_MEMSLOTS				10	/* value: memory slots */
+#define MINIKVM_CAP_PIT					11
 #define MINIKVM_CAP_MP_STATE				14
 #define MINIKVM_CAP_COALESCED_MMIO			15	/* value: ring page */
 #define MINIKVM_CAP_SYNC_MMU				16
 #define MINIKVM_CAP_DESTROY_MEMORY_REGION_WORKS		21
 #define MINIKVM_CAP_USER_NMI				22
 #define MINIKVM_CAP_SET_GUEST_DEBUG			23
+#define MINIKVM_CAP_REINJECT_CONTROL			24
 #define MINIKVM_CAP_IRQ_ROUTING				25	/* value: routing entries */
 #define MINIKVM_CAP_IRQ_INJECT_STATUS			26
 #define MINIKVM_CAP_JOIN_MEMORY_REGIONS_WORKS		30
@@ -542,6 +605,7 @@ struct minikvm_enable_cap {
 #define MINIKVM_CAP_SIGNAL_MSI				77
 #define MINIKVM_CAP_READONLY_MEM			81
 #define MINIKVM_CAP_IRQFD_RESAMPLE			82
+#define MINIKVM_CAP_IOAPIC_POLARITY_IGNORED		97
 #define MINIKVM_CAP_ENABLE_CAP_VM			98
 #define MINIKVM_CAP_IOEVENTFD_NO_LENGTH			100
 #define MINIKVM_CAP_CHECK_EXTENSION_VM			105
@@ -566,5 +630,9 @@ struct minikvm_enable_cap {
 #define MINIKVM_CAP_SYS_ATTRIBUTES			209
 #define MINIKVM_CAP_X86_TRIPLE_FAULT_EVENT		218
 #define MINIKVM_CAP_X86_NOTIFY_VMEXIT			219
+
+/* args[0] of MINIKVM_CAP_X2APIC_API, and its value */
+#define MINIKVM_X2APIC_API_USE_32BIT_IDS		(1ULL << 0)
+#define MINIKVM_X2APIC_API_DISABLE_BROADCAST_QUIRK	(1ULL << 1)
 
 #endif /* _UAPI_MINIKVM_H */

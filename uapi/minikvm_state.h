@@ -362,6 +362,14 @@ struct minikvm_pit_channel_state {
 	__s64 count_load_time;
 };
 
+/**
+ * struct minikvm_pit_state - the 8254's counters (MINIKVM_GET/SET_PIT)
+ * @channels: counters 0..2
+ */
+struct minikvm_pit_state {
+	struct minikvm_pit_channel_state channels[3];
+};
+
 #define MINIKVM_PIT_FLAGS_HPET_LEGACY		0x00000001
 #define MINIKVM_PIT_FLAGS_SPEAKER_DATA_ON	0x00000002
 
