@@ -44,6 +44,11 @@ long check_extension(struct vm *vm, long cap)
 	case MINIKVM_CAP_CHECK_EXTENSION_VM:
 	case MINIKVM_CAP_IMMEDIATE_EXIT:
 	case MINIKVM_CAP_GET_MSR_FEATURES:
+	case MINIKVM_CAP_ENABLE_CAP:
+	case MINIKVM_CAP_ENABLE_CAP_VM:
+	case MINIKVM_CAP_VCPU_EVENTS:
+	case MINIKVM_CAP_EXCEPTION_PAYLOAD:
+	case MINIKVM_CAP_X86_TRIPLE_FAULT_EVENT:
 		return 1;
 	case MINIKVM_CAP_NR_VCPUS:
 		return min_t(long, num_online_cpus(), MK_MAX_VCPUS);
@@ -73,6 +78,12 @@ int vm_enable_cap(struct vm *vm, const struct minikvm_enable_cap *cap)
 	if (cap->flags)
 		return -EINVAL;
 	switch (cap->cap) {
+	case MINIKVM_CAP_EXCEPTION_PAYLOAD:
+		vm->exception_payload = cap->args[0];
+		return 0;
+	case MINIKVM_CAP_X86_TRIPLE_FAULT_EVENT:
+		vm->triple_fault_event = cap->args[0];
+		return 0;
 	default:
 		return -EINVAL;
 	}

@@ -324,6 +324,10 @@ struct vm {
 	int created_vcpus;		/* under @lock: reserved places */
 	u32 bsp_id;
 
+	/* ENABLE_CAP. */
+	bool exception_payload;		/* VCPU_EVENTS tells pending from injected */
+	bool triple_fault_event;	/* and has the triple fault */
+
 	struct io_bus __rcu *buses[2];	/* enum io_bus_nr */
 
 	/* In-kernel interrupt chips; NULL until CREATE_IRQCHIP. */

@@ -75,6 +75,7 @@ union vcpu_arg {
 	struct minikvm_fpu fpu;
 	struct minikvm_lapic_state lapic;
 	struct minikvm_mp_state mp_state;
+	struct minikvm_vcpu_events events;
 };
 
 static long vcpu_ioctl_get(struct vcpu *vcpu, unsigned int cmd, union vcpu_arg *arg)
@@ -92,6 +93,9 @@ static long vcpu_ioctl_get(struct vcpu *vcpu, unsigned int cmd, union vcpu_arg *
 		return vcpu->lapic ? lapic_get_state(vcpu, &arg->lapic) : -EINVAL;
 	case MINIKVM_GET_MP_STATE:
 		arg->mp_state.mp_state = vcpu_get_mp_state(vcpu);
+		return 0;
+	case MINIKVM_GET_VCPU_EVENTS:
+		vcpu_events_get(vcpu, &arg->events);
 		return 0;
 	default:
 		return -EINVAL;
@@ -111,6 +115,8 @@ static long vcpu_ioctl_set(struct vcpu *vcpu, unsigned int cmd, const union vcpu
 		return vcpu->lapic ? lapic_set_state(vcpu, &arg->lapic) : -EINVAL;
 	case MINIKVM_SET_MP_STATE:
 		return vcpu_set_mp_state(vcpu, arg->mp_state.mp_state);
+	case MINIKVM_SET_VCPU_EVENTS:
+		return vcpu_events_set(vcpu, &arg->events);
 	default:
 		return -EINVAL;
 	}
@@ -206,6 +212,8 @@ static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long
 	case MINIKVM_SET_LAPIC:
 	case MINIKVM_GET_MP_STATE:
 	case MINIKVM_SET_MP_STATE:
+	case MINIKVM_GET_VCPU_EVENTS:
+	case MINIKVM_SET_VCPU_EVENTS:
 		return vcpu_ioctl_struct(vcpu, cmd, argp);
 	case MINIKVM_GET_MSRS:
 	case MINIKVM_SET_MSRS:

@@ -72,11 +72,19 @@ static bool is_fault(u8 vector)
 	}
 }
 
-/* CR2 and DR6 change when the exception is raised, as on a CPU. */
-static void apply_payload(struct vcpu *vcpu, const struct queued_exception *ex)
+/**
+ * events_apply_payload - change CR2 or DR6 as an exception does
+ * @vcpu: the vCPU
+ * @ex: the exception; has no payload any more
+ *
+ * Done when it is raised, as on a CPU. Only userspace, with SET_VCPU_EVENTS,
+ * can leave it for the delivery.
+ */
+void events_apply_payload(struct vcpu *vcpu, struct queued_exception *ex)
 {
 	if (!ex->has_payload)
 		return;
+	ex->has_payload = false;
 	if (ex->vector == VEC_PF) {
 		vcpu->cr2 = ex->payload;
 	} else if (ex->vector == VEC_DB) {
@@ -85,6 +93,7 @@ static void apply_payload(struct vcpu *vcpu, const struct queued_exception *ex)
 		/* Active-low causes (RTM, bus lock) arrive as 1 and show as 0. */
 		vcpu->dr6 ^= ex->payload & DR6_INVERTED;
 	}
+	ex->payload = 0;
 }
 
 static void queue_exception(struct vcpu *vcpu, const struct queued_exception *new)
@@ -95,7 +104,7 @@ static void queue_exception(struct vcpu *vcpu, const struct queued_exception *ne
 	vcpu_set_request(vcpu, REQ_EVENT);
 	if (!ex->pending && !ex->injected) {
 		*ex = *new;
-		apply_payload(vcpu, ex);
+		events_apply_payload(vcpu, ex);
 		return;
 	}
 	if (first == VEC_DF) {
@@ -110,7 +119,7 @@ static void queue_exception(struct vcpu *vcpu, const struct queued_exception *ne
 	}
 	/* The first one comes again when its instruction is restarted. */
 	*ex = *new;
-	apply_payload(vcpu, ex);
+	events_apply_payload(vcpu, ex);
 }
 
 /**
@@ -197,11 +206,14 @@ void inject_nmi(struct vcpu *vcpu)
 	vcpu_request(vcpu, REQ_EVENT);
 }
 
-/*
+/**
+ * events_collect_nmis - count the NMIs that were sent since the last look
+ * @vcpu: the vCPU, loaded
+ *
  * A CPU latches one NMI while another is in service. While none is, two that
  * arrived together are both delivered, one after the other.
  */
-static void collect_nmis(struct vcpu *vcpu)
+void events_collect_nmis(struct vcpu *vcpu)
 {
 	struct vcpu_events *ev = &vcpu->events;
 	u32 limit = 2;
@@ -235,6 +247,7 @@ static void deliver_exception(struct vcpu *vcpu)
 {
 	struct queued_exception *ex = &vcpu->events.exception;
 
+	events_apply_payload(vcpu, ex);
 	if (is_fault(ex->vector))
 		rflags_write(vcpu, rflags_read(vcpu) | X86_EFLAGS_RF);
 	if (ex->vector == VEC_DB && (vcpu->dr7 & DR7_GENERAL_DETECT)) {
@@ -250,7 +263,7 @@ static bool deliver_nmi(struct vcpu *vcpu, bool room)
 {
 	struct vcpu_events *ev = &vcpu->events;
 
-	collect_nmis(vcpu);
+	events_collect_nmis(vcpu);
 	if (!ev->nmi_pending)
 		return room;
 	if (room && vendor->nmi_allowed(vcpu)) {

@@ -26,6 +26,11 @@ static inline void inject_ud(struct vcpu *vcpu)
 }
 
 void events_deliver(struct vcpu *vcpu);		/* before entry: choose and inject */
+void events_apply_payload(struct vcpu *vcpu, struct queued_exception *ex);
+void events_collect_nmis(struct vcpu *vcpu);
+/* event_state.c: GET_VCPU_EVENTS; SET_VCPU_EVENTS: -EINVAL, nothing changed. */
+void vcpu_events_get(struct vcpu *vcpu, struct minikvm_vcpu_events *ev);
+int vcpu_events_set(struct vcpu *vcpu, const struct minikvm_vcpu_events *ev);
 void events_requeue_exception(struct vcpu *vcpu, u8 vector, bool has_err, u32 err);
 
 /* ---- cpuid.c ------------------------------------------------------------ */
