@@ -77,7 +77,6 @@ enum vcpu_request {
 	REQ_TLB_FLUSH_GUEST,	/* drop this vCPU's linear translations */
 	REQ_TRIPLE_FAULT,	/* leave with MINIKVM_EXIT_SHUTDOWN */
 	REQ_CLOCK_UPDATE,	/* refresh the guest's pvclock page */
-	REQ_UNBLOCK,		/* leave a HLT without an interrupt */
 	REQ_VM_DEAD,		/* a broken invariant: RUN returns -EIO */
 };
 
@@ -192,6 +191,7 @@ struct vcpu {
 	int cpu;			/* where it is loaded, -1 if nowhere */
 	int mode;			/* enum vcpu_mode */
 	unsigned long requests;
+	bool unhalted;			/* vcpu_unblock(): the next halt is none */
 	struct preempt_notifier preempt;
 	struct rcuwait wait;
 	u32 halt_poll_ns;		/* how long a HLT is waited out awake */
@@ -504,6 +504,10 @@ static inline int vm_nr_vcpus(struct vm *vm)
 	for ((i) = 0; (i) < vm_nr_vcpus(vm) && ((vcpu) = (vm)->vcpus[i], 1); (i)++)
 
 struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id);
+
+/* ---- attention.c ---------------------------------------------------------- */
+void vcpu_kick(struct vcpu *vcpu);		/* any context: wake or force an exit */
+void vcpu_unblock(struct vcpu *vcpu);		/* any context: end its halt */
 void vm_request_all(struct vm *vm, enum vcpu_request req);	/* set and kick */
 void vm_wait_outside_guest(struct vm *vm);	/* does not sleep */
 void vm_flush_tlbs(struct vm *vm);		/* request and wait; does not sleep */
@@ -513,7 +517,6 @@ int vcpu_create(struct vm *vm, u32 id);	/* a vCPU fd, or -errno */
 void vcpu_destroy(struct vcpu *vcpu);
 void vcpu_load(struct vcpu *vcpu);
 void vcpu_put(struct vcpu *vcpu);
-void vcpu_kick(struct vcpu *vcpu);		/* any context: wake or force an exit */
 void vcpu_reset(struct vcpu *vcpu, bool init);
 enum exit_action vcpu_halt(struct vcpu *vcpu);	/* HLT was executed and skipped */
 bool vcpu_runnable(struct vcpu *vcpu);

@@ -39,6 +39,8 @@ static u32 vcpu_get_mp_state(struct vcpu *vcpu)
 	/* An INIT or SIPI that already arrived counts as taken. */
 	if (vcpu->lapic)
 		lapic_accept_events(vcpu);
+	if (vcpu->mp_state == MINIKVM_MP_STATE_HALTED && READ_ONCE(vcpu->unhalted))
+		return MINIKVM_MP_STATE_RUNNABLE;
 	return vcpu->mp_state;
 }
 

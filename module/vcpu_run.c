@@ -3,61 +3,21 @@
  * RUN: the loop between entering the guest, handling its exits, waiting while
  * it halts, and giving in to whoever wants the thread.
  *
- * Who wants a vCPU's attention sets a request and then looks at its mode; the
- * vCPU sets its mode and then looks at its requests. One of the two always
- * sees the other:
- *
- *	vcpu thread			anyone
- *	mode = IN_GUEST			set_bit(request)
- *	barrier				barrier
- *	requests pending? back out	mode == IN_GUEST? send an IPI
- *
- * Interrupts are off from the first line on, so the IPI is taken only by the
- * exit it causes.
+ * How others get its attention is in attention.c.
  */
 #define pr_fmt(fmt) "minikvm: " fmt
 
 #include <linux/ktime.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/stat.h>
-#include <linux/smp.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
-#include <trace/events/ipi.h>	/* smp_send_reschedule() traces */
 
 #include "minikvm.h"
 #include "compat.h"
 #include "host_work.h"
 #include "irqchip/lapic.h"
 #include "x86/x86.h"
-
-/**
- * vcpu_kick - make a vCPU look at its requests soon
- * @vcpu: any vCPU
- *
- * Wakes it if it waits, forces an exit if it is in the guest, does nothing
- * otherwise: it will look on its own before it enters.
- *
- * Context: any, hard interrupts included.
- */
-void vcpu_kick(struct vcpu *vcpu)
-{
-	int me, cpu;
-
-	/* The request is visible before the mode is read. */
-	smp_mb();
-	if (rcuwait_wake_up(&vcpu->wait))
-		return;
-
-	me = get_cpu();
-	if (READ_ONCE(vcpu->mode) == VCPU_IN_GUEST &&
-	    cmpxchg(&vcpu->mode, VCPU_IN_GUEST, VCPU_EXITING) == VCPU_IN_GUEST) {
-		cpu = READ_ONCE(vcpu->cpu);
-		if (cpu >= 0 && cpu != me)
-			smp_send_reschedule(cpu);
-	}
-	put_cpu();
-}
 
 /**
  * vcpu_runnable - is there a reason not to sleep
@@ -74,7 +34,7 @@ bool vcpu_runnable(struct vcpu *vcpu)
 	if (vcpu->mp_state != MINIKVM_MP_STATE_HALTED)
 		return false;
 	if (vcpu->events.exception.pending || vcpu->events.nmi_pending ||
-	    atomic_read(&vcpu->events.nmi_queued))
+	    atomic_read(&vcpu->events.nmi_queued) || READ_ONCE(vcpu->unhalted))
 		return true;
 	return vcpu_irq_pending(vcpu) && vendor->irq_allowed(vcpu);
 }
@@ -82,7 +42,6 @@ bool vcpu_runnable(struct vcpu *vcpu)
 static bool vcpu_must_stop_waiting(struct vcpu *vcpu)
 {
 	return vcpu_runnable(vcpu) || signal_pending(current) ||
-	       test_bit(REQ_UNBLOCK, &vcpu->requests) ||
 	       test_bit(REQ_VM_DEAD, &vcpu->requests);
 }
 
@@ -155,8 +114,11 @@ static enum exit_action vcpu_block(struct vcpu *vcpu)
 	}
 	if (vcpu->lapic)
 		lapic_accept_events(vcpu);
-	if (vcpu->mp_state == MINIKVM_MP_STATE_HALTED)
+	if (vcpu->mp_state == MINIKVM_MP_STATE_HALTED) {
+		/* Pairs with vcpu_unblock(): one that comes later ends the next halt. */
+		WRITE_ONCE(vcpu->unhalted, false);
 		vcpu->mp_state = MINIKVM_MP_STATE_RUNNABLE;
+	}
 	return EXIT_RESUME;
 }
 
@@ -208,7 +170,6 @@ static enum exit_action vcpu_handle_requests(struct vcpu *vcpu)
 		vendor->flush_tlb_guest(vcpu);
 	if (vcpu_take_request(vcpu, REQ_CLOCK_UPDATE))
 		pvclock_update(vcpu);
-	clear_bit(REQ_UNBLOCK, &vcpu->requests);
 	return EXIT_RESUME;
 }
 

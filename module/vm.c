@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The VM fd: creation, attention for all its vCPUs at once, and teardown in
- * strict reverse.
+ * The VM fd: creation, and teardown in strict reverse.
  *
  * A VM lives as long as its fd or one of its vCPU fds is open. The last close
  * frees it, vCPUs first.
@@ -14,7 +13,6 @@
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 #include <linux/vmalloc.h>
 
 #include "minikvm.h"
@@ -25,13 +23,6 @@
 #include "irqchip/irqchip.h"
 #include "irqchip/lapic.h"
 #include "x86/x86.h"
-
-struct kick_mask {
-	struct cpumask mask;
-};
-
-/* Scratch of vm_wait_outside_guest(), which runs with preemption off. */
-static DEFINE_PER_CPU(struct kick_mask, vm_kick_mask);
 
 /**
  * vm_kill - end a VM whose invariants broke
@@ -47,92 +38,6 @@ void vm_kill(struct vm *vm, const char *why)
 	if (!xchg(&vm->dead, true))
 		pr_err("VM of pid %d is dead: %s\n", vm->owner_pid, why);
 	vm_request_all(vm, REQ_VM_DEAD);
-}
-
-/* ---- attention ---------------------------------------------------------- */
-
-static void nothing(void *unused)
-{
-}
-
-/* The CPUs where a vCPU of @vm may be in guest mode. */
-static bool vm_guest_cpus(struct vm *vm, struct cpumask *cpus, int me)
-{
-	struct vcpu *vcpu;
-	bool any = false;
-	int i;
-
-	vm_for_each_vcpu(i, vcpu, vm) {
-		int cpu;
-
-		/* Pairs with the barrier between mode and requests at entry. */
-		if (cmpxchg(&vcpu->mode, VCPU_IN_GUEST, VCPU_EXITING) == VCPU_OUTSIDE_GUEST)
-			continue;
-		cpu = READ_ONCE(vcpu->cpu);
-		if (cpu < 0 || cpu == me)
-			continue;
-		cpumask_set_cpu(cpu, cpus);
-		any = true;
-	}
-	return any;
-}
-
-/**
- * vm_request_all - set a request on every vCPU and get their attention
- * @vm: the VM
- * @req: what they are to do before their next entry
- *
- * Context: any; does not wait.
- */
-void vm_request_all(struct vm *vm, enum vcpu_request req)
-{
-	struct vcpu *vcpu;
-	int i;
-
-	vm_for_each_vcpu(i, vcpu, vm)
-		vcpu_request(vcpu, req);
-}
-
-/**
- * vm_flush_tlbs - no CPU uses a stale second-dimension translation after this
- * @vm: the VM whose entries were removed or lost permissions
- *
- * Halted vCPUs are not woken: they flush before their next entry.
- *
- * Context: interrupts on; may hold spinlocks; does not sleep, but waits for
- * the CPUs that are in guest mode.
- */
-void vm_flush_tlbs(struct vm *vm)
-{
-	struct vcpu *vcpu;
-	int i;
-
-	vm_for_each_vcpu(i, vcpu, vm)
-		vcpu_set_request(vcpu, REQ_TLB_FLUSH);
-	vm_wait_outside_guest(vm);
-}
-
-/**
- * vm_wait_outside_guest - wait until every vCPU has left guest mode once
- * @vm: the VM
- *
- * Requests set before the call are seen by each vCPU before it enters again.
- *
- * Context: interrupts on; does not sleep.
- */
-void vm_wait_outside_guest(struct vm *vm)
-{
-	struct cpumask *cpus;
-	int me;
-
-	/* Requests first, modes second; the vCPU does it the other way round. */
-	smp_mb();
-	me = get_cpu();
-	cpus = this_cpu_ptr(&vm_kick_mask.mask);
-	cpumask_clear(cpus);
-	if (vm_guest_cpus(vm, cpus, me))
-		smp_call_function_many(cpus, nothing, NULL, true);
-	put_cpu();
 }
 
 struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id)
