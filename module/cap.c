@@ -7,6 +7,10 @@
 #include <linux/minmax.h>
 
 #include "minikvm.h"
+#include "irqchip/irqchip.h"
+
+#define X2APIC_API_FLAGS	(MINIKVM_X2APIC_API_USE_32BIT_IDS |	\
+				 MINIKVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
 
 /**
  * check_extension - CHECK_EXTENSION, on the device and on a VM
@@ -46,6 +50,9 @@ long check_extension(struct vm *vm, long cap)
 	case MINIKVM_CAP_GET_MSR_FEATURES:
 	case MINIKVM_CAP_ENABLE_CAP:
 	case MINIKVM_CAP_ENABLE_CAP_VM:
+	case MINIKVM_CAP_VAPIC:
+	case MINIKVM_CAP_SPLIT_IRQCHIP:
+	case MINIKVM_CAP_IOAPIC_POLARITY_IGNORED:
 	case MINIKVM_CAP_VCPU_EVENTS:
 	case MINIKVM_CAP_EXCEPTION_PAYLOAD:
 	case MINIKVM_CAP_X86_TRIPLE_FAULT_EVENT:
@@ -58,11 +65,27 @@ long check_extension(struct vm *vm, long cap)
 		return MK_MAX_VCPU_ID;
 	case MINIKVM_CAP_NR_MEMSLOTS:
 		return MK_MAX_MEMSLOTS;
+	case MINIKVM_CAP_MCE:
+		return MK_MCE_BANKS;
+	case MINIKVM_CAP_X2APIC_API:
+		return X2APIC_API_FLAGS;
 	case MINIKVM_CAP_IRQ_ROUTING:
 		return MK_NR_GSI;
 	default:
 		return 0;
 	}
+}
+
+/* X2APIC_API: a flag once set stays. */
+static int enable_x2apic_api(struct vm *vm, u64 flags)
+{
+	if (flags & ~X2APIC_API_FLAGS)
+		return -EINVAL;
+	if (flags & MINIKVM_X2APIC_API_USE_32BIT_IDS)
+		vm->x2apic_format = true;
+	if (flags & MINIKVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+		vm->x2apic_no_quirk = true;
+	return 0;
 }
 
 /**
@@ -78,6 +101,10 @@ int vm_enable_cap(struct vm *vm, const struct minikvm_enable_cap *cap)
 	if (cap->flags)
 		return -EINVAL;
 	switch (cap->cap) {
+	case MINIKVM_CAP_SPLIT_IRQCHIP:
+		return irqchip_create_split(vm, cap->args[0]);
+	case MINIKVM_CAP_X2APIC_API:
+		return enable_x2apic_api(vm, cap->args[0]);
 	case MINIKVM_CAP_EXCEPTION_PAYLOAD:
 		vm->exception_payload = cap->args[0];
 		return 0;

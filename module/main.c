@@ -14,6 +14,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
+#include <linux/uaccess.h>
 
 #include "minikvm.h"
 #include "compat.h"
@@ -188,6 +189,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return arg ? -EINVAL : 3 * PAGE_SIZE;
 	case MINIKVM_GET_SUPPORTED_CPUID:
 		return cpuid_get_supported(argp, false);
+	case MINIKVM_X86_GET_MCE_CAP_SUPPORTED:
+		return put_user(guest_mce_supported(), (u64 __user *)argp);
 	case MINIKVM_GET_MSR_INDEX_LIST:
 		return msr_get_index_list(argp);
 	case MINIKVM_GET_MSR_FEATURE_INDEX_LIST:

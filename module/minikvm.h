@@ -14,6 +14,7 @@
 #define MINIKVM_H
 
 #include <linux/types.h>
+#include <linux/bitmap.h>
 #include <linux/kvm_types.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
@@ -36,6 +37,7 @@
 #define MK_MAX_MEMSLOTS		512	/* user memory slots of one VM */
 #define MK_MAX_CPUID_ENTRIES	256
 #define MK_MAX_MSR_ENTRIES	256	/* exclusive, as KVM bounds it */
+#define MK_MCE_BANKS		32
 #define MK_NR_GSI		4096	/* routable GSIs of one VM */
 #define MK_INVALID_GPA		(~(gpa_t)0)
 
@@ -77,6 +79,8 @@ enum vcpu_request {
 	REQ_TLB_FLUSH_GUEST,	/* drop this vCPU's linear translations */
 	REQ_TRIPLE_FAULT,	/* leave with MINIKVM_EXIT_SHUTDOWN */
 	REQ_CLOCK_UPDATE,	/* refresh the guest's pvclock page */
+	REQ_IOAPIC_EOI,		/* split irqchip: tell userspace's I/O APIC */
+	REQ_TPR_ACCESS,		/* leave with MINIKVM_EXIT_TPR_ACCESS */
 	REQ_VM_DEAD,		/* a broken invariant: RUN returns -EIO */
 };
 
@@ -227,6 +231,11 @@ struct vcpu {
 
 	/* Interrupt controller and multiprocessor state. */
 	struct lapic *lapic;		/* NULL without in-kernel irqchip */
+	unsigned long apic_attention;	/* APIC_ATTENTION_*, see lapic.h */
+	bool user_irq_window;		/* run->request_interrupt_window counts */
+	bool report_tpr;		/* TPR_ACCESS_REPORTING */
+	u8 ioapic_eoi_vector;		/* REQ_IOAPIC_EOI */
+	int user_extint;		/* split irqchip: the 8259's vector, or -1 */
 	u32 mp_state;			/* MINIKVM_MP_STATE_* */
 	unsigned long apic_events;	/* INIT and SIPI, see lapic.h; any context */
 	u8 sipi_vector;
@@ -248,8 +257,9 @@ struct vcpu {
 	u64 mtrr_def_type;
 	u64 mtrr_fixed[11];
 	u64 mtrr_var[16];
-	u64 mcg_cap, mcg_status, mcg_ctl;
-	u64 mce_banks[4 * 32];
+	u64 mcg_cap, mcg_status, mcg_ctl, mcg_ext_ctl;
+	u64 mce_banks[4 * MK_MCE_BANKS];
+	u64 mce_ctl2[MK_MCE_BANKS];
 	u64 spec_ctrl;
 	u64 arch_capabilities;
 	u64 microcode_version;
@@ -337,6 +347,11 @@ struct vm {
 	struct pit *pit;
 	struct irq_routing_table __rcu *routing;
 	bool irqchip_ready;		/* smp_load_acquire(), see irqchip_in_kernel() */
+	bool irqchip_split;		/* only the local APICs are in the kernel */
+	u32 nr_reserved_gsi;		/* split: pins of userspace's I/O APIC */
+	DECLARE_BITMAP(split_eoi_vectors, 256);	/* split: whose EOI it may want */
+	bool x2apic_format;		/* X2APIC_API: ids in the ABI have 32 bits */
+	bool x2apic_no_quirk;		/* X2APIC_API: 0xff is an id in x2APIC mode */
 	struct mutex apic_map_lock;
 	void __rcu *apic_map;		/* struct apic_map, lapic_ipi.c */
 
@@ -617,10 +632,23 @@ static inline unsigned long cr4_read(struct vcpu *vcpu)
 /* ---- iobus.c, irqchip/: see iobus.h, irqchip/irqchip.h, irqchip/lapic.h -- */
 /* ---- x86/: see x86/x86.h -------------------------------------------------- */
 
+/* At least the local APICs. */
 static inline bool irqchip_in_kernel(struct vm *vm)
 {
 	/* Pairs with irqchip_create(): a ready chip is complete. */
 	return smp_load_acquire(&vm->irqchip_ready);
+}
+
+/* Local APICs in the kernel, I/O APIC and 8259 pair in userspace. */
+static inline bool irqchip_split(struct vm *vm)
+{
+	return irqchip_in_kernel(vm) && vm->irqchip_split;
+}
+
+/* All of it in the kernel: vm->pic and vm->ioapic exist. */
+static inline bool irqchip_kernel(struct vm *vm)
+{
+	return irqchip_in_kernel(vm) && !vm->irqchip_split;
 }
 
 #endif /* MINIKVM_H */

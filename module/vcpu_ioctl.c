@@ -78,6 +78,10 @@ union vcpu_arg {
 	struct minikvm_lapic_state lapic;
 	struct minikvm_mp_state mp_state;
 	struct minikvm_vcpu_events events;
+	struct minikvm_interrupt interrupt;
+	struct minikvm_vapic_addr vapic;
+	struct minikvm_x86_mce mce;
+	__u64 mcg_cap;
 };
 
 static long vcpu_ioctl_get(struct vcpu *vcpu, unsigned int cmd, union vcpu_arg *arg)
@@ -92,7 +96,7 @@ static long vcpu_ioctl_get(struct vcpu *vcpu, unsigned int cmd, union vcpu_arg *
 	case MINIKVM_GET_FPU:
 		return fpu_get(vcpu, &arg->fpu);
 	case MINIKVM_GET_LAPIC:
-		return vcpu->lapic ? lapic_get_state(vcpu, &arg->lapic) : -EINVAL;
+		return lapic_get_state(vcpu, &arg->lapic);
 	case MINIKVM_GET_MP_STATE:
 		arg->mp_state.mp_state = vcpu_get_mp_state(vcpu);
 		return 0;
@@ -114,11 +118,19 @@ static long vcpu_ioctl_set(struct vcpu *vcpu, unsigned int cmd, const union vcpu
 	case MINIKVM_SET_FPU:
 		return fpu_set(vcpu, &arg->fpu);
 	case MINIKVM_SET_LAPIC:
-		return vcpu->lapic ? lapic_set_state(vcpu, &arg->lapic) : -EINVAL;
+		return lapic_set_state(vcpu, &arg->lapic);
 	case MINIKVM_SET_MP_STATE:
 		return vcpu_set_mp_state(vcpu, arg->mp_state.mp_state);
 	case MINIKVM_SET_VCPU_EVENTS:
 		return vcpu_events_set(vcpu, &arg->events);
+	case MINIKVM_INTERRUPT:
+		return vcpu_interrupt(vcpu, arg->interrupt.irq);
+	case MINIKVM_SET_VAPIC_ADDR:
+		return lapic_set_vapic_addr(vcpu, arg->vapic.vapic_addr);
+	case MINIKVM_X86_SETUP_MCE:
+		return guest_mce_setup(vcpu, arg->mcg_cap);
+	case MINIKVM_X86_SET_MCE:
+		return guest_mce_inject(vcpu, &arg->mce);
 	default:
 		return -EINVAL;
 	}
@@ -183,6 +195,20 @@ static long vcpu_ioctl_loaded(struct vcpu *vcpu, unsigned int cmd, void __user *
 	return r;
 }
 
+/* The structure is also written back, unchanged. */
+static long vcpu_ioctl_tpr_reporting(struct vcpu *vcpu, void __user *argp)
+{
+	struct minikvm_tpr_access_ctl ctl;
+	long r;
+
+	if (copy_from_user(&ctl, argp, sizeof(ctl)))
+		return -EFAULT;
+	r = lapic_set_tpr_reporting(vcpu, &ctl);
+	if (!r && copy_to_user(argp, &ctl, sizeof(ctl)))
+		r = -EFAULT;
+	return r;
+}
+
 static long vcpu_ioctl_enable_cap(struct vcpu *vcpu, void __user *argp)
 {
 	struct minikvm_enable_cap cap;
@@ -210,12 +236,13 @@ static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long
 	case MINIKVM_SET_SREGS:
 	case MINIKVM_GET_FPU:
 	case MINIKVM_SET_FPU:
-	case MINIKVM_GET_LAPIC:
-	case MINIKVM_SET_LAPIC:
 	case MINIKVM_GET_MP_STATE:
 	case MINIKVM_SET_MP_STATE:
 	case MINIKVM_GET_VCPU_EVENTS:
 	case MINIKVM_SET_VCPU_EVENTS:
+	case MINIKVM_INTERRUPT:
+	case MINIKVM_X86_SETUP_MCE:
+	case MINIKVM_X86_SET_MCE:
 		return vcpu_ioctl_struct(vcpu, cmd, argp);
 	case MINIKVM_GET_MSRS:
 	case MINIKVM_SET_MSRS:
@@ -223,6 +250,16 @@ static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long
 	case MINIKVM_GET_CPUID2:
 	case MINIKVM_NMI:
 		return vcpu_ioctl_loaded(vcpu, cmd, argp);
+	case MINIKVM_GET_LAPIC:
+	case MINIKVM_SET_LAPIC:
+	case MINIKVM_SET_VAPIC_ADDR:
+		/* There being no APIC comes before a bad pointer. */
+		return vcpu->lapic ? vcpu_ioctl_struct(vcpu, cmd, argp) : -EINVAL;
+	case MINIKVM_TPR_ACCESS_REPORTING:
+		return vcpu_ioctl_tpr_reporting(vcpu, argp);
+	case MINIKVM_SMI:
+		/* As a KVM without system-management mode says it. */
+		return -ENOTTY;
 	case MINIKVM_SET_SIGNAL_MASK:
 		return vcpu_ioctl_set_signal_mask(vcpu, argp);
 	case MINIKVM_GET_TSC_KHZ:

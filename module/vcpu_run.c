@@ -16,6 +16,7 @@
 #include "minikvm.h"
 #include "compat.h"
 #include "host_work.h"
+#include "irqchip/irqchip.h"
 #include "irqchip/lapic.h"
 #include "x86/x86.h"
 
@@ -162,6 +163,10 @@ static enum exit_action vcpu_handle_requests(struct vcpu *vcpu)
 		vcpu->run->exit_reason = MINIKVM_EXIT_SHUTDOWN;
 		return EXIT_TO_USER;
 	}
+	if (vcpu_take_request(vcpu, REQ_TPR_ACCESS))
+		return lapic_tpr_access_exit(vcpu);
+	if (vcpu_take_request(vcpu, REQ_IOAPIC_EOI))
+		return split_eoi_exit(vcpu);
 	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH)) {
 		vcpu->stats.tlb_flushes++;
 		vendor->flush_tlb(vcpu);
@@ -203,8 +208,11 @@ static enum exit_action vcpu_enter_guest(struct vcpu *vcpu)
 		action = vcpu_handle_requests(vcpu);
 		if (action != EXIT_RESUME)
 			return action;
-		if (vcpu_take_request(vcpu, REQ_EVENT))
+		if (vcpu_take_request(vcpu, REQ_EVENT)) {
 			events_deliver(vcpu);
+			if (unlikely(vcpu->apic_attention))
+				lapic_sync_to_guest(vcpu);
+		}
 	}
 
 	preempt_disable();
@@ -223,6 +231,8 @@ static enum exit_action vcpu_enter_guest(struct vcpu *vcpu)
 		preempt_enable();
 		/* What was injected goes back to the queue; requests may kill it. */
 		vendor->cancel_injection(vcpu);
+		if (unlikely(vcpu->apic_attention))
+			lapic_sync_from_guest(vcpu);
 		return EXIT_RESUME;
 	}
 
@@ -239,6 +249,8 @@ static enum exit_action vcpu_enter_guest(struct vcpu *vcpu)
 	local_irq_enable();
 	preempt_enable();
 
+	if (unlikely(vcpu->apic_attention))
+		lapic_sync_from_guest(vcpu);
 	return vendor->handle_exit(vcpu);
 }
 
@@ -265,6 +277,10 @@ static long vcpu_run_loop(struct vcpu *vcpu)
 		if (action != EXIT_RESUME)
 			return action == EXIT_TO_USER ? 0 : vcpu->run_errno;
 
+		if (unlikely(vcpu->user_irq_window) && vcpu_ready_for_user_irq(vcpu)) {
+			vcpu->run->exit_reason = MINIKVM_EXIT_IRQ_WINDOW_OPEN;
+			return 0;
+		}
 		err = vcpu_yield_to_kernel(vcpu);
 		if (err)
 			return err;
@@ -296,7 +312,8 @@ static void vcpu_fill_run(struct vcpu *vcpu)
 	run->if_flag = (rflags_read(vcpu) & X86_EFLAGS_IF) != 0;
 	run->cr8 = cr8_get(vcpu);
 	run->apic_base = vcpu->apic_base;
-	run->ready_for_interrupt_injection = irqchip_in_kernel(vcpu->vm);
+	run->ready_for_interrupt_injection = irqchip_kernel(vcpu->vm) ||
+					     vcpu_ready_for_user_irq(vcpu);
 	run->flags = 0;
 }
 
@@ -321,6 +338,11 @@ static long vcpu_run_loaded(struct vcpu *vcpu)
 	if (READ_ONCE(vcpu->run->immediate_exit))
 		return -EINTR;
 	vcpu->has_run = true;
+	/* Asked for with each RUN; the event code then sees to the window. */
+	vcpu->user_irq_window = READ_ONCE(vcpu->run->request_interrupt_window) &&
+				!irqchip_kernel(vcpu->vm);
+	if (vcpu->user_irq_window)
+		vcpu_set_request(vcpu, REQ_EVENT);
 	return vcpu_run_loop(vcpu);
 }
 

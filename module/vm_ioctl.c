@@ -93,7 +93,7 @@ static int vm_ioctl_irqchip(struct vm *vm, unsigned int cmd, void __user *argp)
 	chip = memdup_user(argp, sizeof(*chip));
 	if (IS_ERR(chip))
 		return PTR_ERR(chip);
-	if (!irqchip_in_kernel(vm)) {
+	if (!irqchip_kernel(vm)) {
 		err = -ENXIO;
 	} else if (cmd == MINIKVM_SET_IRQCHIP) {
 		err = irqchip_set(vm, chip);

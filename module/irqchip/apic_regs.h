@@ -38,6 +38,7 @@
 #define LAPIC_TMR		0x180
 #define LAPIC_IRR		0x200
 #define LAPIC_ESR		0x280
+#define LAPIC_LVT_CMCI		0x2f0
 #define LAPIC_ICR		0x300
 #define LAPIC_ICR2		0x310
 #define LAPIC_LVTT		0x320
@@ -51,11 +52,14 @@
 #define LAPIC_TDCR		0x3e0
 #define LAPIC_SELF_IPI		0x3f0
 
-#define LAPIC_NR_LVT		6	/* LVTT to LVT_ERROR; no CMCI */
-#define LAPIC_VERSION_VALUE	(0x14 | (LAPIC_NR_LVT - 1) << 16)
+#define LAPIC_NR_LVT		6	/* LVTT to LVT_ERROR */
+#define LAPIC_MAX_LVT		7	/* and LVT_CMCI, if IA32_MCG_CAP has it */
+#define LAPIC_VERSION_VALUE(nr_lvt)	(0x14 | ((nr_lvt) - 1) << 16)
+#define LAPIC_VERSION_DIRECTED_EOI	BIT(24)
 
 #define LAPIC_SVR_ENABLED	BIT(8)
-#define LAPIC_SVR_MASK		0x3ffu	/* vector, enable, focus; no EOI suppression */
+#define LAPIC_SVR_MASK		0x3ffu	/* vector, enable, focus */
+#define LAPIC_SVR_DIRECTED_EOI	BIT(12)	/* if the version has it */
 #define LAPIC_DFR_FLAT		0xffffffffu
 #define LAPIC_DFR_CLUSTER	0x0fffffffu
 #define LAPIC_TDCR_MASK		0xbu
@@ -104,6 +108,12 @@
 #define ESR_SEND_VECTOR		5
 #define ESR_RECEIVE_VECTOR	6
 #define ESR_REGISTER		7
+
+/* The LVT's entries are in a row, but for the youngest. */
+static inline u32 apic_lvt_offset(int nr)
+{
+	return nr < LAPIC_NR_LVT ? LAPIC_LVTT + nr * 0x10 : LAPIC_LVT_CMCI;
+}
 
 static inline u32 apic_reg(const void *regs, u32 offset)
 {

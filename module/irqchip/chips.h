@@ -24,7 +24,12 @@ int pic_set_irq(struct vm *vm, int pin, int source, int level);
 void pic_get(struct vm *vm, int chip, struct minikvm_pic_state *s);
 void pic_set(struct vm *vm, int chip, const struct minikvm_pic_state *s);
 
+/* split.c: as ioapic_eoi(), for an I/O APIC in userspace. */
+void split_eoi(struct vcpu *vcpu, u8 vector, bool level);
+
 void irq_free_routing(struct vm *vm);
+/* Does a reserved GSI send @vector to @vcpu, with level trigger mode? */
+bool irq_eoi_routed(struct vcpu *vcpu, u8 vector);
 
 /*
  * routing.c: a chip tells whoever listens to the GSI behind a pin. @pin: 0..7 on

@@ -146,7 +146,9 @@ int ioapic_set_irq(struct vm *vm, int pin, int source, int level)
  */
 bool ioapic_handles_vector(struct vm *vm, u8 vector)
 {
-	return vm->ioapic && test_bit(vector, vm->ioapic->ack_vectors);
+	struct ioapic *ioapic = vm->ioapic;
+
+	return test_bit(vector, ioapic ? ioapic->ack_vectors : vm->split_eoi_vectors);
 }
 
 /**
@@ -163,6 +165,10 @@ void ioapic_eoi(struct vcpu *vcpu, u8 vector, bool level)
 	unsigned long flags, acked = 0;
 	int pin;
 
+	if (!ioapic) {
+		split_eoi(vcpu, vector, level);
+		return;
+	}
 	/* Acknowledge first: whoever waits for it may lower the line. */
 	spin_lock_irqsave(&ioapic->lock, flags);
 	for (pin = 0; pin < MINIKVM_IOAPIC_NUM_PINS; pin++)

@@ -67,7 +67,7 @@ void irqchip_destroy(struct vm *vm)
  */
 int irqchip_get(struct vm *vm, struct minikvm_irqchip *chip)
 {
-	if (!irqchip_in_kernel(vm))
+	if (!irqchip_kernel(vm))
 		return -ENXIO;
 
 	memset(&chip->chip, 0, sizeof(chip->chip));
@@ -95,7 +95,7 @@ int irqchip_get(struct vm *vm, struct minikvm_irqchip *chip)
  */
 int irqchip_set(struct vm *vm, const struct minikvm_irqchip *chip)
 {
-	if (!irqchip_in_kernel(vm))
+	if (!irqchip_kernel(vm))
 		return -ENXIO;
 
 	switch (chip->chip_id) {
@@ -113,9 +113,22 @@ int irqchip_set(struct vm *vm, const struct minikvm_irqchip *chip)
 	}
 }
 
+/* The 8259 pair, wherever it is, has an interrupt that LINT0 lets through. */
 static bool vcpu_pic_pending(struct vcpu *vcpu)
 {
-	return pic_intr(vcpu->vm) && lapic_accepts_pic(vcpu);
+	bool intr = vcpu->user_extint >= 0 || pic_intr(vcpu->vm);
+
+	return intr && lapic_accepts_pic(vcpu);
+}
+
+static int vcpu_pic_ack(struct vcpu *vcpu)
+{
+	int vector = vcpu->user_extint;
+
+	if (vector < 0)
+		return pic_read_irq(vcpu->vm);
+	vcpu->user_extint = -1;
+	return vector;
 }
 
 /**
@@ -147,7 +160,7 @@ int vcpu_irq_ack(struct vcpu *vcpu)
 	if (!vcpu->lapic)
 		return -1;
 	if (vcpu_pic_pending(vcpu))
-		return pic_read_irq(vcpu->vm);
+		return vcpu_pic_ack(vcpu);
 	vector = lapic_pending(vcpu);
 	if (vector >= 0)
 		lapic_accept(vcpu, vector);

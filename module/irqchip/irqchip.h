@@ -15,6 +15,13 @@
 
 /* CREATE_IRQCHIP: vm->lock held, no vCPU created yet (caller checks EEXIST/EINVAL). */
 int irqchip_create(struct vm *vm);
+/* split.c: ENABLE_CAP(SPLIT_IRQCHIP); takes vm->lock. -EINVAL, -EEXIST, -ENOMEM. */
+int irqchip_create_split(struct vm *vm, u64 nr_reserved);
+enum exit_action split_eoi_exit(struct vcpu *vcpu);	/* REQ_IOAPIC_EOI */
+/* user_irq.c: INTERRUPT: -EINVAL, -ENXIO, -EEXIST. In RUN, or loaded: */
+int vcpu_interrupt(struct vcpu *vcpu, u32 vector);
+bool vcpu_wants_irq_window(struct vcpu *vcpu);
+bool vcpu_ready_for_user_irq(struct vcpu *vcpu);
 /* Teardown, vCPUs already gone; safe when never created. */
 void irqchip_destroy(struct vm *vm);
 
@@ -45,7 +52,10 @@ int irq_default_routing(struct vm *vm);
 bool pic_intr(struct vm *vm);
 int pic_read_irq(struct vm *vm);		/* vector, acknowledges */
 
-/* I/O APIC: a LAPIC finished this vector; @level: requested with level trigger. */
+/*
+ * I/O APIC, also userspace's of a split irqchip: a LAPIC finished this vector;
+ * @level: requested with level trigger.
+ */
 void ioapic_eoi(struct vcpu *vcpu, u8 vector, bool level);
 bool ioapic_handles_vector(struct vm *vm, u8 vector);
 #endif

@@ -18,6 +18,7 @@
 #include <linux/gfp.h>
 #include <linux/slab.h>
 #include <asm/cpufeatures.h>
+#include <asm/mce.h>
 
 #include "../minikvm.h"
 #include "../x86/x86.h"
@@ -66,11 +67,14 @@ int lapic_pending(struct vcpu *vcpu)
  * lapic_highest_request - the highest vector requested, deliverable or not
  * @vcpu: the vCPU, by its own thread
  *
- * Return: the vector or -1; what a TPR threshold is computed from.
+ * Return: the vector or -1; what a TPR threshold is computed from, which a guest
+ * whose TPR is in memory needs none of.
  */
 int lapic_highest_request(struct vcpu *vcpu)
 {
-	return vcpu->lapic ? lapic_highest_irr(vcpu->lapic) : -1;
+	if (!vcpu->lapic || vcpu->lapic->vapic_addr)
+		return -1;
+	return lapic_highest_irr(vcpu->lapic);
 }
 
 /**
@@ -148,6 +152,15 @@ void lapic_error(struct lapic *apic, int esr_bit)
 	/* An error entry with an illegal vector must not report itself. */
 	if ((lvt & LVT_VECTOR) >= 16)
 		lapic_local_deliver(apic, LAPIC_LVT_ERROR);
+}
+
+/**
+ * lapic_cmci - a machine check was corrected, or needs no action
+ * @vcpu: the vCPU, with an in-kernel APIC that has the CMCI entry
+ */
+void lapic_cmci(struct vcpu *vcpu)
+{
+	lapic_local_deliver(vcpu->lapic, LAPIC_LVT_CMCI);
 }
 
 /**
@@ -297,6 +310,46 @@ int lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
 	return 0;
 }
 
+/* ---- version --------------------------------------------------------------------- */
+
+/**
+ * lapic_update_version - what the version register says of this APIC
+ * @vcpu: the vCPU, by the holder of its mutex; works without an in-kernel APIC
+ *
+ * The in-kernel I/O APIC has no EOI register, so directed EOI is offered only
+ * where userspace has the I/O APIC.
+ */
+void lapic_update_version(struct vcpu *vcpu)
+{
+	struct lapic *apic = vcpu->lapic;
+	u32 version;
+
+	if (!apic)
+		return;
+	version = LAPIC_VERSION_VALUE(apic->nr_lvt);
+	if (irqchip_split(vcpu->vm) && guest_has(vcpu, X86_FEATURE_X2APIC))
+		version |= LAPIC_VERSION_DIRECTED_EOI;
+	apic_reg_set(apic->regs, LAPIC_VERSION, version);
+}
+
+/**
+ * lapic_update_lvt_count - IA32_MCG_CAP was set: is there a CMCI entry
+ * @vcpu: the vCPU, with an in-kernel APIC, by the holder of its mutex
+ */
+void lapic_update_lvt_count(struct vcpu *vcpu)
+{
+	int nr_lvt = vcpu->mcg_cap & MCG_CMCI_P ? LAPIC_MAX_LVT : LAPIC_NR_LVT;
+	struct lapic *apic = vcpu->lapic;
+
+	if (nr_lvt == apic->nr_lvt)
+		return;
+	/* It starts like the others do. */
+	if (nr_lvt > apic->nr_lvt)
+		apic_reg_set(apic->regs, LAPIC_LVT_CMCI, LVT_MASKED);
+	apic->nr_lvt = nr_lvt;
+	lapic_update_version(vcpu);
+}
+
 /* ---- life ------------------------------------------------------------------------ */
 
 /**
@@ -319,6 +372,7 @@ int lapic_create(struct vcpu *vcpu)
 	}
 	apic->vcpu = vcpu;
 	apic->isr_highest = -1;
+	apic->nr_lvt = LAPIC_NR_LVT;
 	lapic_timer_init(apic);
 	vcpu->lapic = apic;
 	return 0;
@@ -346,9 +400,9 @@ static void lapic_reset_regs(struct lapic *apic)
 	void *regs = apic->regs;
 	int i;
 
-	apic_reg_set(regs, LAPIC_VERSION, LAPIC_VERSION_VALUE);
-	for (i = 0; i < LAPIC_NR_LVT; i++)
-		apic_reg_set(regs, LAPIC_LVTT + i * 0x10, LVT_MASKED);
+	lapic_update_version(vcpu);
+	for (i = 0; i < apic->nr_lvt; i++)
+		apic_reg_set(regs, apic_lvt_offset(i), LVT_MASKED);
 	/*
 	 * Guests that never look at LINT0 expect what firmware would leave on
 	 * the boot processor: the 8259 wired through.
@@ -404,6 +458,7 @@ void lapic_reset(struct vcpu *vcpu, bool init)
 	/* The id is set by power-up even where the mode did not change. */
 	if (!init)
 		apic_reg_set(apic->regs, LAPIC_ID, vcpu->id << 24);
+	vcpu->apic_attention = 0;
 	lapic_reset_regs(apic);
 	lapic_timer_set_mode(apic);
 	lapic_timer_set_divide(apic);
@@ -416,7 +471,8 @@ void lapic_reset(struct vcpu *vcpu, bool init)
 /**
  * lapic_get_state - GET_LAPIC
  * @vcpu: the vCPU, by the holder of its mutex
- * @s: filled in; the id in bits 31:24 in either mode, the 64-bit ICR in two halves
+ * @s: filled in; the id in bits 31:24 in either mode unless X2APIC_API gave it 32
+ *	bits in x2APIC mode, the 64-bit ICR in two halves
  *
  * Return: 0; -EINVAL without an in-kernel APIC.
  */
@@ -432,7 +488,7 @@ int lapic_get_state(struct vcpu *vcpu, struct minikvm_lapic_state *s)
 	count = lapic_timer_count(apic);
 	memcpy(s->regs, apic->regs, sizeof(s->regs));
 	apic_reg_set(s->regs, LAPIC_TMCCT, count);
-	if (apic_x2apic(apic))
+	if (apic_x2apic(apic) && !vcpu->vm->x2apic_format)
 		apic_reg_set(s->regs, LAPIC_ID, vcpu->id << 24);
 	return 0;
 }
@@ -443,7 +499,8 @@ int lapic_get_state(struct vcpu *vcpu, struct minikvm_lapic_state *s)
  * @s: as lapic_get_state() gives it; a running count goes on from TMCCT. The
  *	version, and in x2APIC mode the id and the logical id, are not settable.
  *
- * Return: 0; -EINVAL without an in-kernel APIC.
+ * Return: 0; -EINVAL without an in-kernel APIC, or for an id of 32 bits that is not
+ * this vCPU's.
  */
 int lapic_set_state(struct vcpu *vcpu, const struct minikvm_lapic_state *s)
 {
@@ -451,9 +508,12 @@ int lapic_set_state(struct vcpu *vcpu, const struct minikvm_lapic_state *s)
 
 	if (!apic)
 		return -EINVAL;
+	if (apic_x2apic(apic) && vcpu->vm->x2apic_format &&
+	    apic_reg(s->regs, LAPIC_ID) != vcpu->id)
+		return -EINVAL;
 	lapic_timer_stop(apic);
 	memcpy(apic->regs, s->regs, sizeof(s->regs));
-	apic_reg_set(apic->regs, LAPIC_VERSION, LAPIC_VERSION_VALUE);
+	lapic_update_version(vcpu);
 	if (apic_x2apic(apic)) {
 		apic_reg_set(apic->regs, LAPIC_ID, vcpu->id);
 		apic_reg_set(apic->regs, LAPIC_LDR, x2apic_ldr(vcpu->id));

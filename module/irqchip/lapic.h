@@ -11,6 +11,12 @@
 #define APIC_EVENT_INIT		0
 #define APIC_EVENT_SIPI		1
 
+/*
+ * Bits of vcpu->apic_attention: state of the APIC that the guest also sees in
+ * its memory, and lapic_sync_*() keeps the same. Only the vCPU's own thread.
+ */
+#define APIC_ATTENTION_VAPIC	0
+
 int lapic_create(struct vcpu *vcpu);		/* sets vcpu->lapic; -ENOMEM */
 void lapic_free(struct vcpu *vcpu);
 void lapic_reset(struct vcpu *vcpu, bool init);
@@ -28,6 +34,8 @@ struct lapic_msg {
 
 /* Number of local APICs that took it; <0 none matched. @src NULL: from a chip. */
 int lapic_deliver(struct vm *vm, struct vcpu *src, const struct lapic_msg *msg);
+/* Would a chip's message reach this APIC? */
+bool lapic_msg_is_for(struct vcpu *vcpu, const struct lapic_msg *msg);
 void lapic_map_update(struct vm *vm);		/* ids changed: rebuild the fast map */
 void lapic_map_free(struct vm *vm);
 
@@ -60,6 +68,22 @@ void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 tsc);
 /* vcpu_load: preemption off. The timer's expiry sets IRR itself, nothing is left to collect. */
 void lapic_timer_migrate(struct vcpu *vcpu);
 void lapic_timer_tsc_moved(struct vcpu *vcpu);		/* tsc_offset changed */
+
+/* IA32_MCG_CAP, or CPUID, changed: what the version register says. */
+void lapic_update_lvt_count(struct vcpu *vcpu);
+void lapic_update_version(struct vcpu *vcpu);
+void lapic_cmci(struct vcpu *vcpu);			/* a corrected machine check */
+
+/*
+ * lapic_vapic.c: SET_VAPIC_ADDR (-EINVAL), TPR_ACCESS_REPORTING (-EINVAL). In RUN,
+ * preemption on: after each exit and before an entry with news, both only when
+ * vcpu->apic_attention is not zero.
+ */
+int lapic_set_vapic_addr(struct vcpu *vcpu, gpa_t gpa);
+int lapic_set_tpr_reporting(struct vcpu *vcpu, const struct minikvm_tpr_access_ctl *ctl);
+void lapic_sync_from_guest(struct vcpu *vcpu);
+void lapic_sync_to_guest(struct vcpu *vcpu);
+enum exit_action lapic_tpr_access_exit(struct vcpu *vcpu);	/* REQ_TPR_ACCESS */
 
 /* INIT and SIPI arrived: apply them (vCPU thread, before entry). */
 bool lapic_has_events(struct vcpu *vcpu);

@@ -17,6 +17,7 @@
  * @regs: the register page, in struct minikvm_lapic_state's layout. IRR and
  *	TMR bits are set by anyone with atomic operations; all else belongs to
  *	the holder of vcpu->mutex.
+ * @nr_lvt: entries of its local vector table: LAPIC_NR_LVT or LAPIC_MAX_LVT
  * @irr_pending: false only if no IRR bit is set
  * @isr_highest: highest vector in service, -1 if none
  * @errors: BIT(ESR_*) since the last write of the ESR; any context
@@ -27,10 +28,14 @@
  * @count_ns: length of the programmed initial count
  * @period_ns: the same, lengthened to the shortest period allowed
  * @tsc_deadline: guest TSC value armed, 0 if none
+ * @vapic_addr: GPA of the guest's TPR in memory, 0 if none
+ * @tpr_access_rip: what REQ_TPR_ACCESS reports, with @tpr_access_write
+ * @tpr_access_write: the access was a write
  */
 struct lapic {
 	struct vcpu *vcpu;
 	void *regs;
+	int nr_lvt;
 	bool irr_pending;
 	int isr_highest;
 	unsigned long errors;
@@ -42,6 +47,10 @@ struct lapic {
 	u64 count_ns;
 	u64 period_ns;
 	u64 tsc_deadline;
+
+	gpa_t vapic_addr;
+	unsigned long tpr_access_rip;
+	bool tpr_access_write;
 };
 
 static inline bool apic_base_enabled(u64 base)
@@ -74,6 +83,9 @@ void lapic_local_deliver(struct lapic *apic, u32 lvt);
 void lapic_error(struct lapic *apic, int esr_bit);
 void lapic_recheck(struct lapic *apic);		/* priority fell: look again */
 void lapic_eoi(struct lapic *apic);
+
+/* lapic_vapic.c */
+void lapic_report_tpr(struct lapic *apic, bool write);
 
 /* lapic_regs.c */
 int lapic_reg_write(struct lapic *apic, u32 offset, u32 val);

@@ -234,16 +234,24 @@ static int lapic_take_msg(struct lapic *apic, const struct lapic_msg *msg)
 
 /* ---- who is meant ----------------------------------------------------------------- */
 
-static bool lapic_broadcast(const struct vcpu *src, const struct lapic_msg *msg)
+/*
+ * Is every APIC in @target's mode meant? 0xff says it in xAPIC mode, 32 bits of
+ * ones in x2APIC mode, where 0xff is an id like any other. But the chips' 8-bit
+ * destinations could then not say it at all, so by default 0xff from a chip
+ * means all in either mode, as on KVM.
+ */
+static bool lapic_broadcast(const struct lapic *target, const struct vcpu *src, u32 dest)
 {
-	/*
-	 * The chips' messages have 8-bit destinations: there 0xff means all in
-	 * either mode. An x2APIC's IPI says it with 32 bits, and then 0xff is
-	 * an id like any other.
-	 */
-	if (src && apic_x2apic(src->lapic))
-		return msg->dest == X2APIC_BROADCAST;
-	return msg->dest == APIC_BROADCAST;
+	if (!apic_x2apic(target))
+		return dest == APIC_BROADCAST;
+	return dest == X2APIC_BROADCAST ||
+	       (dest == APIC_BROADCAST && !src && !target->vcpu->vm->x2apic_no_quirk);
+}
+
+/* Does any APIC take it for a broadcast? */
+static bool lapic_may_broadcast(const struct lapic_msg *msg)
+{
+	return msg->dest == APIC_BROADCAST || msg->dest == X2APIC_BROADCAST;
 }
 
 static bool lapic_is_meant(struct lapic *apic, const struct vcpu *src,
@@ -257,7 +265,7 @@ static bool lapic_is_meant(struct lapic *apic, const struct vcpu *src,
 	case APIC_SHORT_OTHERS:
 		return src != apic->vcpu;
 	}
-	if (lapic_broadcast(src, msg))
+	if (lapic_broadcast(apic, src, msg->dest))
 		return true;
 	if (!msg->logical)
 		return msg->dest == lapic_physical_id(apic);
@@ -285,6 +293,16 @@ static int lapic_choose(const unsigned long *candidates, int bits, u8 vector)
 	return bit;
 }
 
+/**
+ * lapic_msg_is_for - would a message of a chip reach an APIC
+ * @vcpu: whose
+ * @msg: the message; lowest priority: whether it is a candidate
+ */
+bool lapic_msg_is_for(struct vcpu *vcpu, const struct lapic_msg *msg)
+{
+	return vcpu->lapic && lapic_is_meant(vcpu->lapic, NULL, msg);
+}
+
 static int lapic_deliver_slow(struct vm *vm, struct vcpu *src, const struct lapic_msg *msg)
 {
 	DECLARE_BITMAP(candidates, MK_MAX_VCPUS);
@@ -293,7 +311,7 @@ static int lapic_deliver_slow(struct vm *vm, struct vcpu *src, const struct lapi
 	int i, taken = -1;
 
 	/* Lowest priority among all in physical mode is not defined: all get it. */
-	if (lowest && !msg->logical && lapic_broadcast(src, msg))
+	if (lowest && !msg->logical && lapic_may_broadcast(msg))
 		lowest = false;
 	if (lowest)
 		bitmap_zero(candidates, MK_MAX_VCPUS);
@@ -371,7 +389,7 @@ static bool lapic_deliver_fast(struct vm *vm, struct vcpu *src, const struct lap
 	struct lapic *apic;
 	unsigned long mask;
 
-	if (!map || map->nr_vcpus != vm_nr_vcpus(vm) || lapic_broadcast(src, msg))
+	if (!map || map->nr_vcpus != vm_nr_vcpus(vm) || lapic_may_broadcast(msg))
 		return false;
 
 	if (msg->logical) {

@@ -33,13 +33,14 @@
 #define DEFINED_XAPIC (READABLE | READABLE_XAPIC | REG_BIT(LAPIC_EOI))
 
 /* Writable bits of LVTT, LVT_THERMAL, ... LVT_ERROR; the timer's mode is added. */
-static const u32 lvt_writable[LAPIC_NR_LVT] = {
+static const u32 lvt_writable[LAPIC_MAX_LVT] = {
 	LVT_VECTOR | LVT_MASKED,
 	LVT_VECTOR | LVT_MASKED | LVT_MODE_MASK,
 	LVT_VECTOR | LVT_MASKED | LVT_MODE_MASK,
 	LVT_VECTOR | LVT_MASKED | LVT_MODE_MASK | LVT_POLARITY | LVT_LEVEL,
 	LVT_VECTOR | LVT_MASKED | LVT_MODE_MASK | LVT_POLARITY | LVT_LEVEL,
 	LVT_VECTOR | LVT_MASKED,
+	LVT_VECTOR | LVT_MASKED | LVT_MODE_MASK,	/* CMCI */
 };
 
 static bool lapic_readable(struct lapic *apic, u32 offset)
@@ -48,12 +49,18 @@ static bool lapic_readable(struct lapic *apic, u32 offset)
 
 	if (!apic_x2apic(apic))
 		mask |= READABLE_XAPIC;
+	if (apic->nr_lvt == LAPIC_MAX_LVT)
+		mask |= REG_BIT(LAPIC_LVT_CMCI);
 	return offset < 0x400 && (mask & REG_BIT(offset));
 }
 
 static u32 lapic_reg_read(struct lapic *apic, u32 offset)
 {
 	switch (offset) {
+	case LAPIC_TPR:
+		if (unlikely(apic->vcpu->report_tpr))
+			lapic_report_tpr(apic, false);
+		return apic_reg(apic->regs, offset);
 	case LAPIC_TMCCT:
 		return lapic_timer_count(apic);
 	case LAPIC_PPR:
@@ -70,15 +77,17 @@ static u32 lapic_reg_read(struct lapic *apic, u32 offset)
 
 static void lapic_write_svr(struct lapic *apic, u32 val)
 {
-	u32 old = apic_reg(apic->regs, LAPIC_SVR);
+	u32 old = apic_reg(apic->regs, LAPIC_SVR), mask = LAPIC_SVR_MASK;
 	int i;
 
-	apic_reg_set(apic->regs, LAPIC_SVR, val & LAPIC_SVR_MASK);
+	if (apic_reg(apic->regs, LAPIC_VERSION) & LAPIC_VERSION_DIRECTED_EOI)
+		mask |= LAPIC_SVR_DIRECTED_EOI;
+	apic_reg_set(apic->regs, LAPIC_SVR, val & mask);
 	if (!((old ^ val) & LAPIC_SVR_ENABLED))
 		return;
 	/* Software disable masks every local source, for as long as it lasts. */
-	for (i = 0; !(val & LAPIC_SVR_ENABLED) && i < LAPIC_NR_LVT; i++) {
-		u32 offset = LAPIC_LVTT + i * 0x10;
+	for (i = 0; !(val & LAPIC_SVR_ENABLED) && i < apic->nr_lvt; i++) {
+		u32 offset = apic_lvt_offset(i);
 
 		apic_reg_set(apic->regs, offset, apic_reg(apic->regs, offset) | LVT_MASKED);
 	}
@@ -87,7 +96,8 @@ static void lapic_write_svr(struct lapic *apic, u32 val)
 
 static void lapic_write_lvt(struct lapic *apic, u32 offset, u32 val)
 {
-	u32 writable = lvt_writable[(offset - LAPIC_LVTT) >> 4];
+	int nr = offset == LAPIC_LVT_CMCI ? LAPIC_NR_LVT : (offset - LAPIC_LVTT) >> 4;
+	u32 writable = lvt_writable[nr];
 
 	if (offset == LAPIC_LVTT) {
 		writable |= LVT_TIMER_PERIODIC;
@@ -138,6 +148,8 @@ int lapic_reg_write(struct lapic *apic, u32 offset, u32 val)
 		lapic_eoi(apic);
 		return 0;
 	case LAPIC_TPR:
+		if (unlikely(apic->vcpu->report_tpr))
+			lapic_report_tpr(apic, true);
 		apic_reg_set(apic->regs, LAPIC_TPR, val & 0xff);
 		lapic_recheck(apic);
 		return 0;
@@ -154,6 +166,11 @@ int lapic_reg_write(struct lapic *apic, u32 offset, u32 val)
 		return lapic_write_xapic_only(apic, offset, val);
 	case LAPIC_SVR:
 		lapic_write_svr(apic, val);
+		return 0;
+	case LAPIC_LVT_CMCI:
+		if (apic->nr_lvt < LAPIC_MAX_LVT)
+			return -EINVAL;
+		lapic_write_lvt(apic, offset, val);
 		return 0;
 	case LAPIC_LVTT:
 	case LAPIC_LVT_THERMAL:
@@ -257,7 +274,11 @@ static struct lapic *lapic_at(struct vcpu *vcpu, gpa_t addr)
 
 static void lapic_touch_undefined(struct lapic *apic, u32 offset)
 {
-	if (offset >= 0x400 || !(DEFINED_XAPIC & REG_BIT(offset)))
+	u64 defined = DEFINED_XAPIC;
+
+	if (apic->nr_lvt == LAPIC_MAX_LVT)
+		defined |= REG_BIT(LAPIC_LVT_CMCI);
+	if (offset >= 0x400 || !(defined & REG_BIT(offset)))
 		lapic_error(apic, ESR_REGISTER);
 }
 

@@ -501,7 +501,7 @@ int pit_create(struct vm *vm, u32 flags)
 
 	if (vm->pit)
 		return -EEXIST;
-	if (!irqchip_in_kernel(vm))
+	if (!irqchip_kernel(vm))
 		return -ENOENT;
 	pit = kzalloc(sizeof(*pit), GFP_KERNEL_ACCOUNT);
 	if (!pit)

@@ -25,6 +25,7 @@
 #define MSI_ADDR_LOGICAL	BIT(2)
 #define MSI_ADDR_REDIRECT	BIT(3)
 #define MSI_ADDR_DEST(lo)	(((lo) >> 12) & 0xff)
+#define MSI_ADDR_HI_RESERVED	0xffu		/* the rest: destination bits 31:8 */
 #define MSI_DATA_VECTOR(data)	((data) & 0xff)
 #define MSI_DATA_MODE(data)	(((data) >> 8) & 7)
 #define MSI_DATA_LEVEL		BIT(15)
@@ -50,10 +51,16 @@ struct irq_routing_table {
 
 /* ---- raising ----------------------------------------------------------------- */
 
-static void msi_decode(struct lapic_msg *msg, u32 address_lo, u32 data)
+/* -EINVAL: bits that have no meaning where the destination has 32 bits. */
+static int msi_decode(struct vm *vm, struct lapic_msg *msg, u32 address_lo, u32 address_hi,
+		      u32 data)
 {
+	u32 dest_hi = vm->x2apic_format ? address_hi : 0;
+
+	if (dest_hi & MSI_ADDR_HI_RESERVED)
+		return -EINVAL;
 	*msg = (struct lapic_msg) {
-		.dest = MSI_ADDR_DEST(address_lo),
+		.dest = MSI_ADDR_DEST(address_lo) | dest_hi,
 		.vector = MSI_DATA_VECTOR(data),
 		.mode = MSI_DATA_MODE(data),
 		.logical = address_lo & MSI_ADDR_LOGICAL,
@@ -63,6 +70,7 @@ static void msi_decode(struct lapic_msg *msg, u32 address_lo, u32 data)
 	/* The redirection hint asks for one of those meant. */
 	if ((address_lo & MSI_ADDR_REDIRECT) && msg->mode == IRQ_MODE_FIXED)
 		msg->mode = IRQ_MODE_LOWEST;
+	return 0;
 }
 
 static int irq_route_set(struct vm *vm, const struct irq_route *route, int level, int source)
@@ -116,15 +124,15 @@ int irq_set_level(struct vm *vm, u32 gsi, int level, int source)
  * @vm: a VM with in-kernel chips
  * @msi: the message
  *
- * Return: >0 how many CPUs took it, 0 blocked, <0 no CPU meant; -EINVAL for flags.
+ * Return: >0 how many CPUs took it, 0 blocked, <0 no CPU meant; -EINVAL for flags,
+ * or with 32-bit destinations (X2APIC_API) reserved bits of the address.
  */
 int irq_send_msi(struct vm *vm, const struct minikvm_msi *msi)
 {
 	struct lapic_msg msg;
 
-	if (msi->flags)
+	if (msi->flags || msi_decode(vm, &msg, msi->address_lo, msi->address_hi, msi->data))
 		return -EINVAL;
-	msi_decode(&msg, msi->address_lo, msi->data);
 	return lapic_deliver(vm, NULL, &msg);
 }
 
@@ -164,13 +172,15 @@ bool irq_ack_wanted(struct vm *vm, u32 chip, u32 pin)
 
 /* ---- the table ---------------------------------------------------------------------- */
 
-static int irq_route_fill(struct irq_route *route, const struct minikvm_irq_routing_entry *e)
+static int irq_route_fill(struct vm *vm, struct irq_route *route,
+			  const struct minikvm_irq_routing_entry *e)
 {
 	u32 pins;
 
 	switch (e->type) {
 	case MINIKVM_IRQ_ROUTING_IRQCHIP:
-		if (e->flags)
+		/* A split irqchip has no pins here. */
+		if (e->flags || irqchip_split(vm))
 			return -EINVAL;
 		switch (e->u.irqchip.irqchip) {
 		case MINIKVM_IRQCHIP_PIC_MASTER:
@@ -191,7 +201,9 @@ static int irq_route_fill(struct irq_route *route, const struct minikvm_irq_rout
 	case MINIKVM_IRQ_ROUTING_MSI:
 		if (e->flags & ~ROUTING_FLAG_DEVID)
 			return -EINVAL;
-		msi_decode(&route->msg, e->u.msi.address_lo, e->u.msi.data);
+		if (msi_decode(vm, &route->msg, e->u.msi.address_lo, e->u.msi.address_hi,
+			       e->u.msi.data))
+			return -EINVAL;
 		break;
 	default:
 		return -EINVAL;
@@ -200,14 +212,14 @@ static int irq_route_fill(struct irq_route *route, const struct minikvm_irq_rout
 	return 0;
 }
 
-static int irq_table_add(struct irq_routing_table *table,
+static int irq_table_add(struct vm *vm, struct irq_routing_table *table,
 			 const struct minikvm_irq_routing_entry *e)
 {
 	struct irq_route *routes = &table->routes[e->gsi * ROUTES_PER_GSI];
 	struct irq_route new = { };
 	int i, err;
 
-	err = irq_route_fill(&new, e);
+	err = irq_route_fill(vm, &new, e);
 	if (err)
 		return err;
 	/* One pin per chip, or one message and nothing else. */
@@ -224,7 +236,7 @@ static int irq_table_add(struct irq_routing_table *table,
 }
 
 static struct irq_routing_table *
-irq_table_make(const struct minikvm_irq_routing_entry *entries, u32 nr)
+irq_table_make(struct vm *vm, const struct minikvm_irq_routing_entry *entries, u32 nr)
 {
 	struct irq_routing_table *table;
 	u32 i, nr_gsi = 0;
@@ -242,13 +254,60 @@ irq_table_make(const struct minikvm_irq_routing_entry *entries, u32 nr)
 	memset(table->gsi_of_pin, 0xff, sizeof(table->gsi_of_pin));
 
 	for (i = 0; i < nr; i++) {
-		err = irq_table_add(table, &entries[i]);
+		err = irq_table_add(vm, table, &entries[i]);
 		if (err) {
 			kvfree(table);
 			return ERR_PTR(err);
 		}
 	}
 	return table;
+}
+
+/* The message of a pin of userspace's I/O APIC that wants the vector's EOI. */
+static const struct lapic_msg *irq_split_level(const struct irq_routing_table *table, u32 gsi)
+{
+	const struct irq_route *route = &table->routes[gsi * ROUTES_PER_GSI];
+
+	if (route->type != MINIKVM_IRQ_ROUTING_MSI || !route->msg.trig_level)
+		return NULL;
+	return &route->msg;
+}
+
+/* vm->irq_lock held: which EOIs may concern userspace. */
+static void split_rescan(struct vm *vm, const struct irq_routing_table *table)
+{
+	DECLARE_BITMAP(vectors, 256);
+	const struct lapic_msg *msg;
+	u32 gsi;
+
+	if (!irqchip_split(vm))
+		return;
+	bitmap_zero(vectors, 256);
+	for (gsi = 0; gsi < min(table->nr_gsi, vm->nr_reserved_gsi); gsi++) {
+		msg = irq_split_level(table, gsi);
+		if (msg)
+			__set_bit(msg->vector, vectors);
+	}
+	bitmap_copy(vm->split_eoi_vectors, vectors, 256);
+}
+
+bool irq_eoi_routed(struct vcpu *vcpu, u8 vector)
+{
+	const struct irq_routing_table *table;
+	struct vm *vm = vcpu->vm;
+	const struct lapic_msg *msg;
+	bool routed = false;
+	u32 gsi;
+	int idx;
+
+	idx = srcu_read_lock(&vm->srcu);
+	table = srcu_dereference(vm->routing, &vm->srcu);
+	for (gsi = 0; !routed && gsi < min(table->nr_gsi, vm->nr_reserved_gsi); gsi++) {
+		msg = irq_split_level(table, gsi);
+		routed = msg && msg->vector == vector && lapic_msg_is_for(vcpu, msg);
+	}
+	srcu_read_unlock(&vm->srcu, idx);
+	return routed;
 }
 
 /**
@@ -260,7 +319,8 @@ irq_table_make(const struct minikvm_irq_routing_entry *entries, u32 nr)
  *
  * Context: process; takes vm->irq_lock and waits for readers.
  * Return: 0; -ENOMEM; -EINVAL for flags, too many entries, a GSI, chip or pin out
- * of range, an unknown type, or two routes of one GSI that exclude each other.
+ * of range, an unknown type, a route to a pin when the irqchip is split, or two
+ * routes of one GSI that exclude each other.
  */
 int irq_set_routing(struct vm *vm, const struct minikvm_irq_routing_entry *entries, u32 nr,
 		    u32 flags)
@@ -269,13 +329,14 @@ int irq_set_routing(struct vm *vm, const struct minikvm_irq_routing_entry *entri
 
 	if (flags || nr > MK_NR_GSI)
 		return -EINVAL;
-	table = irq_table_make(entries, nr);
+	table = irq_table_make(vm, entries, nr);
 	if (IS_ERR(table))
 		return PTR_ERR(table);
 
 	mutex_lock(&vm->irq_lock);
 	old = rcu_replace_pointer(vm->routing, table, lockdep_is_held(&vm->irq_lock));
 	ioapic_rescan(vm);
+	split_rescan(vm, table);
 	mutex_unlock(&vm->irq_lock);
 
 	synchronize_srcu_expedited(&vm->srcu);

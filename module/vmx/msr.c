@@ -7,6 +7,7 @@
  * "Architectural MSRs".
  */
 #include <asm/cpufeature.h>
+#include <asm/mce.h>
 #include <asm/msr.h>
 
 #include "vmx.h"
@@ -234,6 +235,19 @@ int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *data)
 	}
 }
 
+/* Local machine checks are all it can switch on here; else it has the lock. */
+static int set_feat_ctl(struct vcpu_vmx *vmx, u64 data, bool host)
+{
+	u64 valid = FEAT_CTL_LOCKED;
+
+	if (vmx->vcpu.mcg_cap & MCG_LMCE_P)
+		valid |= FEAT_CTL_LMCE_ENABLED;
+	if ((data & ~valid) || (!host && (vmx->feat_ctl & FEAT_CTL_LOCKED)))
+		return -EINVAL;
+	vmx->feat_ctl = data;
+	return 0;
+}
+
 /**
  * vmx_set_msr - write an MSR that VMX keeps
  * @vcpu: loaded
@@ -302,11 +316,7 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	case MSR_IA32_FLUSH_CMD:
 		return set_command(vcpu, index, data, host);
 	case MSR_IA32_FEAT_CTL:
-		/* Nothing it could switch on exists: the lock is all it has. */
-		if (data & ~(u64)FEAT_CTL_LOCKED || (!host && (vmx->feat_ctl & FEAT_CTL_LOCKED)))
-			return -EINVAL;
-		vmx->feat_ctl = data;
-		return 0;
+		return set_feat_ctl(vmx, data, host);
 	default:
 		return -ENOENT;
 	}

@@ -13,6 +13,7 @@
 #include <asm/msr-index.h>
 
 #include "../../uapi/minikvm_para.h"
+#include "../irqchip/lapic.h"
 #include "cpuid.h"
 
 #define CPUID_CLASSES	4	/* basic, hypervisor, extended, and the rest */
@@ -384,6 +385,7 @@ int cpuid_set2(struct vcpu *vcpu, struct minikvm_cpuid2 __user *arg)
 	vcpu->cpuid_nent = nent;
 	cpuid_defaults(vcpu);
 	vendor->cpuid_changed(vcpu);
+	lapic_update_version(vcpu);	/* directed EOI */
 out:
 	kvfree(entries);
 	kfree(index);

@@ -7,6 +7,7 @@
  * for, so that the guest comes back as soon as it can take the next one.
  */
 #include "../minikvm.h"
+#include "../irqchip/irqchip.h"
 #include "../irqchip/lapic.h"
 #include "x86.h"
 
@@ -315,6 +316,8 @@ void events_deliver(struct vcpu *vcpu)
 	}
 	room = deliver_nmi(vcpu, room);
 	deliver_irq(vcpu, room);
+	if (unlikely(vcpu->user_irq_window) && vcpu_wants_irq_window(vcpu))
+		vendor->request_irq_window(vcpu);
 	if (vcpu->lapic)
 		vendor->update_tpr(vcpu, lapic_get_cr8(vcpu),
 				   lapic_highest_request(vcpu));

@@ -19,9 +19,9 @@
 #include "mtrr.h"
 #include "x86.h"
 
-#define MCE_BANKS		32
 #define MC_BANK_FIRST		MSR_IA32_MC0_CTL
-#define MC_BANK_LAST		(MSR_IA32_MC0_CTL + 4 * MCE_BANKS - 1)
+#define MC_BANK_LAST		(MSR_IA32_MCx_CTL(MK_MCE_BANKS) - 1)
+#define MC_CTL2_LAST		(MSR_IA32_MCx_CTL2(MK_MCE_BANKS) - 1)
 
 /* Bits of IA32_ARCH_CAPABILITIES that say something about this guest. */
 #define ARCH_CAPS_SUPPORTED						\
@@ -67,75 +67,7 @@ u64 msr_arch_capabilities(void)
 	return data;
 }
 
-/* ---- machine check banks ------------------------------------------------ */
-
-static int mce_get(struct vcpu *vcpu, u32 index, u64 *data, bool host)
-{
-	u32 banks = vcpu->mcg_cap & MCG_BANKCNT_MASK, n;
-
-	switch (index) {
-	case MSR_IA32_MCG_CAP:
-		*data = vcpu->mcg_cap;
-		return 0;
-	case MSR_IA32_MCG_STATUS:
-		*data = vcpu->mcg_status;
-		return 0;
-	case MSR_IA32_MCG_CTL:
-		if (!(vcpu->mcg_cap & MCG_CTL_P) && !host)
-			return -EINVAL;
-		*data = vcpu->mcg_ctl;
-		return 0;
-	}
-	n = index - MC_BANK_FIRST;
-	if (n >= 4 * banks || n >= ARRAY_SIZE(vcpu->mce_banks))
-		return -EINVAL;
-	*data = vcpu->mce_banks[array_index_nospec(n, ARRAY_SIZE(vcpu->mce_banks))];
-	return 0;
-}
-
-static int mce_set(struct vcpu *vcpu, u32 index, u64 data, bool host)
-{
-	u32 banks = vcpu->mcg_cap & MCG_BANKCNT_MASK, n;
-
-	switch (index) {
-	case MSR_IA32_MCG_STATUS:
-		vcpu->mcg_status = data;
-		return 0;
-	case MSR_IA32_MCG_CTL:
-		/* A VMM that never set up machine check still restores all ones. */
-		if (!(vcpu->mcg_cap & MCG_CTL_P) && !host)
-			return -EINVAL;
-		if (data && data != ~0ull)
-			return -EINVAL;
-		vcpu->mcg_ctl = data;
-		return 0;
-	}
-	n = index - MC_BANK_FIRST;
-	if (n >= 4 * banks || n >= ARRAY_SIZE(vcpu->mce_banks))
-		return -EINVAL;
-	/* CTL: all or nothing, but for the bits that known guests leave out. */
-	if ((n & 3) == 0 && data && (data | BIT_ULL(10) | BIT_ULL(0)) != ~0ull)
-		return -EINVAL;
-	/* STATUS: software can only clear it. */
-	if ((n & 3) == 1 && data && !host)
-		return -EINVAL;
-	vcpu->mce_banks[array_index_nospec(n, ARRAY_SIZE(vcpu->mce_banks))] = data;
-	return 0;
-}
-
 /* ---- registers with a rule of their own --------------------------------- */
-
-static int apic_base_set(struct vcpu *vcpu, u64 data, bool host)
-{
-	if (vcpu->lapic)
-		return lapic_set_base(vcpu, data, host);
-	/* Local APIC in userspace: it interprets the value. */
-	if (!apic_base_valid(vcpu, data))
-		return -EINVAL;
-	vcpu->apic_base = data;
-	cpuid_update_runtime(vcpu);
-	return 0;
-}
 
 static int misc_enable_set(struct vcpu *vcpu, u64 data, bool host)
 {
@@ -304,8 +236,10 @@ int msr_get(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 	case MSR_IA32_MCG_CAP:
 	case MSR_IA32_MCG_STATUS:
 	case MSR_IA32_MCG_CTL:
+	case MSR_IA32_MCG_EXT_CTL:
+	case MSR_IA32_MC0_CTL2 ... MC_CTL2_LAST:
 	case MC_BANK_FIRST ... MC_BANK_LAST:
-		return mce_get(vcpu, index, data, host);
+		return guest_mce_get_msr(vcpu, index, data, host);
 	case MINIKVM_MSR_WALL_CLOCK:
 	case MINIKVM_MSR_WALL_CLOCK_NEW:
 	case MINIKVM_MSR_SYSTEM_TIME:
@@ -340,7 +274,7 @@ int msr_set(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	case MSR_EFER:
 		return efer_set(vcpu, data, host);
 	case MSR_IA32_APICBASE:
-		return apic_base_set(vcpu, data, host);
+		return lapic_set_base(vcpu, data, host);
 	case APIC_BASE_MSR ... APIC_BASE_MSR + 0xff:
 		return vcpu->lapic ? lapic_msr_write(vcpu, index, data) : -EINVAL;
 	case MSR_IA32_CR_PAT:
@@ -363,11 +297,12 @@ int msr_set(struct vcpu *vcpu, u32 index, u64 data, bool host)
 		/* No supervisor state component is offered. */
 		return data || (!host && !guest_has(vcpu, X86_FEATURE_XSAVES)) ? -EINVAL : 0;
 	case MSR_IA32_MCG_CAP:
-		return -EINVAL;
 	case MSR_IA32_MCG_STATUS:
 	case MSR_IA32_MCG_CTL:
+	case MSR_IA32_MCG_EXT_CTL:
+	case MSR_IA32_MC0_CTL2 ... MC_CTL2_LAST:
 	case MC_BANK_FIRST ... MC_BANK_LAST:
-		return mce_set(vcpu, index, data, host);
+		return guest_mce_set_msr(vcpu, index, data, host);
 	case MINIKVM_MSR_WALL_CLOCK:
 	case MINIKVM_MSR_WALL_CLOCK_NEW:
 	case MINIKVM_MSR_SYSTEM_TIME:
@@ -429,7 +364,7 @@ void msr_reset(struct vcpu *vcpu, bool init)
 	vcpu->pat = 0x0007040600070406ull;
 	vcpu->misc_enable = MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL |
 			    MSR_IA32_MISC_ENABLE_BTS_UNAVAIL;
-	vcpu->mcg_cap = MCE_BANKS;
+	vcpu->mcg_cap = MK_MCE_BANKS;
 	vcpu->arch_capabilities = msr_arch_capabilities();
 	vcpu->microcode_version = 1ull << 32;
 	vcpu->xss = 0;

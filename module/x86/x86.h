@@ -65,6 +65,14 @@ long msr_set_list(struct vcpu *vcpu, struct minikvm_msrs __user *arg);
 void msr_reset(struct vcpu *vcpu, bool init);
 u64 msr_arch_capabilities(void);
 
+/* ---- mce.c -------------------------------------------------------------- */
+u64 guest_mce_supported(void);
+int guest_mce_setup(struct vcpu *vcpu, u64 mcg_cap);		/* -EINVAL */
+int guest_mce_inject(struct vcpu *vcpu, const struct minikvm_x86_mce *mce);	/* -EINVAL */
+/* As msr_get(), msr_set(), for the registers that msr.c sends there. */
+int guest_mce_get_msr(struct vcpu *vcpu, u32 index, u64 *data, bool host);
+int guest_mce_set_msr(struct vcpu *vcpu, u32 index, u64 data, bool host);
+
 /* ---- tsc.c -------------------------------------------------------------- */
 u64 guest_tsc_read(struct vcpu *vcpu);		/* guest's TSC now */
 void guest_tsc_shift(struct vcpu *vcpu, s64 delta);
