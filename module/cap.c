@@ -5,6 +5,7 @@
  */
 #include <linux/cpumask.h>
 #include <linux/minmax.h>
+#include <asm/cpufeature.h>
 
 #include "minikvm.h"
 #include "irqchip/irqchip.h"
@@ -46,6 +47,11 @@ long check_extension(struct vm *vm, long cap)
 	case MINIKVM_CAP_SIGNAL_MSI:
 	case MINIKVM_CAP_READONLY_MEM:
 	case MINIKVM_CAP_CHECK_EXTENSION_VM:
+	case MINIKVM_CAP_SET_GUEST_DEBUG:
+	case MINIKVM_CAP_DEBUGREGS:
+	case MINIKVM_CAP_X86_ROBUST_SINGLESTEP:
+	case MINIKVM_CAP_XSAVE:
+	case MINIKVM_CAP_SREGS2:
 	case MINIKVM_CAP_IMMEDIATE_EXIT:
 	case MINIKVM_CAP_GET_MSR_FEATURES:
 	case MINIKVM_CAP_ENABLE_CAP:
@@ -71,6 +77,16 @@ long check_extension(struct vm *vm, long cap)
 		return X2APIC_API_FLAGS;
 	case MINIKVM_CAP_IRQ_ROUTING:
 		return MK_NR_GSI;
+	case MINIKVM_CAP_XCRS:
+		return boot_cpu_has(X86_FEATURE_XSAVE);
+	case MINIKVM_CAP_XSAVE2:
+		/* Whatever the guest may use lies below this: no AMX. */
+		return sizeof(struct minikvm_xsave);
+	case MINIKVM_CAP_SET_GUEST_DEBUG2:
+		return MINIKVM_GUESTDBG_ENABLE | MINIKVM_GUESTDBG_SINGLESTEP |
+		       MINIKVM_GUESTDBG_USE_SW_BP | MINIKVM_GUESTDBG_USE_HW_BP |
+		       MINIKVM_GUESTDBG_INJECT_DB | MINIKVM_GUESTDBG_INJECT_BP |
+		       MINIKVM_GUESTDBG_BLOCKIRQ;
 	default:
 		return 0;
 	}

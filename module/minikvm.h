@@ -81,6 +81,7 @@ enum vcpu_request {
 	REQ_CLOCK_UPDATE,	/* refresh the guest's pvclock page */
 	REQ_IOAPIC_EOI,		/* split irqchip: tell userspace's I/O APIC */
 	REQ_TPR_ACCESS,		/* leave with MINIKVM_EXIT_TPR_ACCESS */
+	REQ_DEBUG_STEP,		/* leave with MINIKVM_EXIT_DEBUG: a step is done */
 	REQ_VM_DEAD,		/* a broken invariant: RUN returns -EIO */
 };
 
@@ -220,6 +221,7 @@ struct vcpu {
 	u64 apic_base;
 	u64 pdptrs[4];			/* PAE paging */
 	unsigned long db[4], dr6, dr7;
+	unsigned long eff_dr7;		/* the CPU's, see x86/debug.c */
 	bool db_loaded;			/* hardware DRs hold the guest's */
 	u64 xcr0, xss;
 	u64 host_xcr0;
@@ -228,6 +230,11 @@ struct vcpu {
 	bool guest_fpu_loaded;
 
 	struct vcpu_events events;
+
+	/* The debugger in userspace. */
+	u32 guest_debug;		/* MINIKVM_GUESTDBG_*, 0 when none */
+	unsigned long debug_db[4], debug_dr7;
+	unsigned long singlestep_rip;	/* linear, of the instruction to step */
 
 	/* Interrupt controller and multiprocessor state. */
 	struct lapic *lapic;		/* NULL without in-kernel irqchip */
@@ -466,8 +473,10 @@ struct minikvm_vendor_ops {
 	void (*set_cr4)(struct vcpu *vcpu, unsigned long cr4);
 	void (*set_efer)(struct vcpu *vcpu, u64 efer);
 	void (*set_dr7)(struct vcpu *vcpu, unsigned long dr7);
+	void (*update_exceptions)(struct vcpu *vcpu);	/* guest_debug changed */
 	bool (*cr4_valid)(struct vcpu *vcpu, unsigned long cr4);
 	void (*set_pdptrs)(struct vcpu *vcpu);		/* vcpu->pdptrs changed */
+	void (*get_pdptrs)(struct vcpu *vcpu);		/* the guest may have */
 
 	/* MSRs the vendor keeps: -ENOENT not mine, -EINVAL refused, 0 done. */
 	int (*get_msr)(struct vcpu *vcpu, u32 index, u64 *data);

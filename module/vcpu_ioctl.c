@@ -11,6 +11,7 @@
 #include "minikvm.h"
 #include "irqchip/irqchip.h"
 #include "irqchip/lapic.h"
+#include "x86/debug.h"
 #include "x86/x86.h"
 
 static long vcpu_ioctl_set_signal_mask(struct vcpu *vcpu, void __user *argp)
@@ -74,7 +75,12 @@ static long vcpu_set_mp_state(struct vcpu *vcpu, u32 state)
 union vcpu_arg {
 	struct minikvm_regs regs;
 	struct minikvm_sregs sregs;
+	struct minikvm_sregs2 sregs2;
 	struct minikvm_fpu fpu;
+	struct minikvm_xsave xsave;
+	struct minikvm_xcrs xcrs;
+	struct minikvm_debugregs debugregs;
+	struct minikvm_guest_debug guest_debug;
 	struct minikvm_lapic_state lapic;
 	struct minikvm_mp_state mp_state;
 	struct minikvm_vcpu_events events;
@@ -93,8 +99,19 @@ static long vcpu_ioctl_get(struct vcpu *vcpu, unsigned int cmd, union vcpu_arg *
 	case MINIKVM_GET_SREGS:
 		sregs_get(vcpu, &arg->sregs);
 		return 0;
+	case MINIKVM_GET_SREGS2:
+		sregs2_get(vcpu, &arg->sregs2);
+		return 0;
 	case MINIKVM_GET_FPU:
 		return fpu_get(vcpu, &arg->fpu);
+	case MINIKVM_GET_XSAVE:
+		return fpu_get_xsave(vcpu, &arg->xsave);
+	case MINIKVM_GET_XCRS:
+		xcrs_get(vcpu, &arg->xcrs);
+		return 0;
+	case MINIKVM_GET_DEBUGREGS:
+		debugregs_get(vcpu, &arg->debugregs);
+		return 0;
 	case MINIKVM_GET_LAPIC:
 		return lapic_get_state(vcpu, &arg->lapic);
 	case MINIKVM_GET_MP_STATE:
@@ -115,8 +132,16 @@ static long vcpu_ioctl_set(struct vcpu *vcpu, unsigned int cmd, const union vcpu
 		return regs_set(vcpu, &arg->regs);
 	case MINIKVM_SET_SREGS:
 		return sregs_set(vcpu, &arg->sregs);
+	case MINIKVM_SET_SREGS2:
+		return sregs2_set(vcpu, &arg->sregs2);
 	case MINIKVM_SET_FPU:
 		return fpu_set(vcpu, &arg->fpu);
+	case MINIKVM_SET_XCRS:
+		return xcrs_set(vcpu, &arg->xcrs);
+	case MINIKVM_SET_DEBUGREGS:
+		return debugregs_set(vcpu, &arg->debugregs);
+	case MINIKVM_SET_GUEST_DEBUG:
+		return guest_debug_set(vcpu, &arg->guest_debug);
 	case MINIKVM_SET_LAPIC:
 		return lapic_set_state(vcpu, &arg->lapic);
 	case MINIKVM_SET_MP_STATE:
@@ -166,6 +191,18 @@ free:
 	return r;
 }
 
+static long vcpu_ioctl_translate(struct vcpu *vcpu, void __user *argp)
+{
+	struct minikvm_translation tr;
+
+	if (copy_from_user(&tr, argp, sizeof(tr)))
+		return -EFAULT;
+	vcpu_load(vcpu);
+	gva_translate(vcpu, &tr);
+	vcpu_put(vcpu);
+	return copy_to_user(argp, &tr, sizeof(tr)) ? -EFAULT : 0;
+}
+
 static long vcpu_ioctl_loaded(struct vcpu *vcpu, unsigned int cmd, void __user *argp)
 {
 	long r;
@@ -183,6 +220,12 @@ static long vcpu_ioctl_loaded(struct vcpu *vcpu, unsigned int cmd, void __user *
 		break;
 	case MINIKVM_GET_CPUID2:
 		r = cpuid_get2(vcpu, argp);
+		break;
+	case MINIKVM_GET_XSAVE2:
+		r = fpu_get_xsave2(vcpu, argp);
+		break;
+	case MINIKVM_SET_XSAVE:
+		r = fpu_set_xsave(vcpu, argp);
 		break;
 	case MINIKVM_NMI:
 		inject_nmi(vcpu);
@@ -234,8 +277,16 @@ static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long
 	case MINIKVM_SET_REGS:
 	case MINIKVM_GET_SREGS:
 	case MINIKVM_SET_SREGS:
+	case MINIKVM_GET_SREGS2:
+	case MINIKVM_SET_SREGS2:
 	case MINIKVM_GET_FPU:
 	case MINIKVM_SET_FPU:
+	case MINIKVM_GET_XSAVE:
+	case MINIKVM_GET_XCRS:
+	case MINIKVM_SET_XCRS:
+	case MINIKVM_GET_DEBUGREGS:
+	case MINIKVM_SET_DEBUGREGS:
+	case MINIKVM_SET_GUEST_DEBUG:
 	case MINIKVM_GET_MP_STATE:
 	case MINIKVM_SET_MP_STATE:
 	case MINIKVM_GET_VCPU_EVENTS:
@@ -248,6 +299,8 @@ static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long
 	case MINIKVM_SET_MSRS:
 	case MINIKVM_SET_CPUID2:
 	case MINIKVM_GET_CPUID2:
+	case MINIKVM_GET_XSAVE2:
+	case MINIKVM_SET_XSAVE:
 	case MINIKVM_NMI:
 		return vcpu_ioctl_loaded(vcpu, cmd, argp);
 	case MINIKVM_GET_LAPIC:
@@ -260,6 +313,8 @@ static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long
 	case MINIKVM_SMI:
 		/* As a KVM without system-management mode says it. */
 		return -ENOTTY;
+	case MINIKVM_TRANSLATE:
+		return vcpu_ioctl_translate(vcpu, argp);
 	case MINIKVM_SET_SIGNAL_MASK:
 		return vcpu_ioctl_set_signal_mask(vcpu, argp);
 	case MINIKVM_GET_TSC_KHZ:

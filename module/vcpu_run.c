@@ -12,12 +12,15 @@
 #include <linux/sched/stat.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
+#include <asm/trapnr.h>
+#include <uapi/asm/debugreg.h>
 
 #include "minikvm.h"
 #include "compat.h"
 #include "host_work.h"
 #include "irqchip/irqchip.h"
 #include "irqchip/lapic.h"
+#include "x86/debug.h"
 #include "x86/x86.h"
 
 /**
@@ -102,6 +105,9 @@ static void vcpu_wait_halted(struct vcpu *vcpu)
 /* The guest does not run: it halted, or waits for INIT or SIPI. */
 static enum exit_action vcpu_block(struct vcpu *vcpu)
 {
+	/* The halt itself was a step. */
+	if (vcpu_take_request(vcpu, REQ_DEBUG_STEP))
+		return debug_exit(vcpu, X86_TRAP_DB, DR_STEP);
 	if (!vcpu_runnable(vcpu)) {
 		if (vcpu->mp_state == MINIKVM_MP_STATE_HALTED)
 			vcpu_wait_halted(vcpu);
@@ -167,6 +173,9 @@ static enum exit_action vcpu_handle_requests(struct vcpu *vcpu)
 		return lapic_tpr_access_exit(vcpu);
 	if (vcpu_take_request(vcpu, REQ_IOAPIC_EOI))
 		return split_eoi_exit(vcpu);
+	/* The step ends before anything else is delivered. */
+	if (vcpu_take_request(vcpu, REQ_DEBUG_STEP))
+		return debug_exit(vcpu, X86_TRAP_DB, DR_STEP);
 	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH)) {
 		vcpu->stats.tlb_flushes++;
 		vendor->flush_tlb(vcpu);
@@ -334,6 +343,10 @@ static long vcpu_run_loaded(struct vcpu *vcpu)
 		action = complete(vcpu);
 		if (action != EXIT_RESUME)
 			return action == EXIT_TO_USER ? 0 : vcpu->run_errno;
+		if (vcpu_take_request(vcpu, REQ_DEBUG_STEP)) {
+			debug_exit(vcpu, X86_TRAP_DB, DR_STEP);
+			return 0;
+		}
 	}
 	if (READ_ONCE(vcpu->run->immediate_exit))
 		return -EINTR;

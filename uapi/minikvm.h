@@ -526,6 +526,7 @@ struct minikvm_enable_cap {
 #define MINIKVM_SET_REGS		_IOW(MINIKVMIO, 0x82, struct minikvm_regs)
 #define MINIKVM_GET_SREGS		_IOR(MINIKVMIO, 0x83, struct minikvm_sregs)
 #define MINIKVM_SET_SREGS		_IOW(MINIKVMIO, 0x84, struct minikvm_sregs)
+#define MINIKVM_TRANSLATE		_IOWR(MINIKVMIO, 0x85, struct minikvm_translation)
 #define MINIKVM_INTERRUPT		_IOW(MINIKVMIO, 0x86, struct minikvm_interrupt)
 #define MINIKVM_GET_MSRS		_IOWR(MINIKVMIO, 0x88, struct minikvm_msrs)
 #define MINIKVM_SET_MSRS		_IOW(MINIKVMIO, 0x89, struct minikvm_msrs)
@@ -543,6 +544,7 @@ struct minikvm_enable_cap {
 #define MINIKVM_NMI			_IO(MINIKVMIO, 0x9a)
 #define MINIKVM_X86_SETUP_MCE		_IOW(MINIKVMIO, 0x9c, __u64)
 #define MINIKVM_X86_SET_MCE		_IOW(MINIKVMIO, 0x9e, struct minikvm_x86_mce)
+#define MINIKVM_SET_GUEST_DEBUG		_IOW(MINIKVMIO, 0x9b, struct minikvm_guest_debug)
 #define MINIKVM_GET_VCPU_EVENTS		_IOR(MINIKVMIO, 0x9f, struct minikvm_vcpu_events)
 #define MINIKVM_SET_VCPU_EVENTS		_IOW(MINIKVMIO, 0xa0, struct minikvm_vcpu_events)
 #define MINIKVM_GET_DEBUGREGS		_IOR(MINIKVMIO, 0xa1, struct minikvm_debugregs)
@@ -555,6 +557,9 @@ struct minikvm_enable_cap {
 #define MINIKVM_SET_XCRS		_IOW(MINIKVMIO, 0xa7, struct minikvm_xcrs)
 #define MINIKVM_KVMCLOCK_CTRL		_IO(MINIKVMIO, 0xad)
 #define MINIKVM_SMI			_IO(MINIKVMIO, 0xb7)
+#define MINIKVM_GET_SREGS2		_IOR(MINIKVMIO, 0xcc, struct minikvm_sregs2)
+#define MINIKVM_SET_SREGS2		_IOW(MINIKVMIO, 0xcd, struct minikvm_sregs2)
+#define MINIKVM_GET_STATS_FD		_IO(MINIKVMIO, 0xce)	/* also VM */
 #define MINIKVM_GET_XSAVE2		_IOR(MINIKVMIO, 0xcf, struct minikvm_xsave)
 
 /* ---- capabilities (MINIKVM_CHECK_EXTENSION) ----------------------------- */
@@ -625,6 +630,7 @@ struct minikvm_enable_cap {
 #define MINIKVM_CAP_SET_GUEST_DEBUG2			195
 #define MINIKVM_CAP_SREGS2				200
 #define MINIKVM_CAP_BINARY_STATS_FD			203
+#define MINIKVM_CAP_EXIT_ON_EMULATION_FAILURE		204
 #define MINIKVM_CAP_VM_GPA_BITS				207
 #define MINIKVM_CAP_XSAVE2				208	/* value: bytes */
 #define MINIKVM_CAP_SYS_ATTRIBUTES			209

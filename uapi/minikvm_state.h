@@ -85,6 +85,44 @@ struct minikvm_sregs {
 	__u64 interrupt_bitmap[(MINIKVM_NR_INTERRUPTS + 63) / 64];
 };
 
+#define MINIKVM_SREGS2_FLAGS_PDPTRS_VALID	1
+
+/**
+ * struct minikvm_sregs2 - special registers and PDPTEs (MINIKVM_GET/SET_SREGS2)
+ *
+ * in (SET) / out (GET), as struct minikvm_sregs up to @apic_base.
+ * @flags: MINIKVM_SREGS2_FLAGS_PDPTRS_VALID: @pdptrs counts. GET sets it while
+ *	the guest uses PAE paging; SET without it reads the four from memory
+ * @pdptrs: the page-directory-pointer-table entries the CPU holds
+ */
+struct minikvm_sregs2 {
+	struct minikvm_segment cs, ds, es, fs, gs, ss;
+	struct minikvm_segment tr, ldt;
+	struct minikvm_dtable gdt, idt;
+	__u64 cr0, cr2, cr3, cr4, cr8;
+	__u64 efer;
+	__u64 apic_base;
+	__u64 flags;
+	__u64 pdptrs[4];
+};
+
+/**
+ * struct minikvm_translation - one linear address (MINIKVM_TRANSLATE)
+ * @linear_address: in: gva
+ * @physical_address: out: its gpa, all ones if there is none
+ * @valid: out: whether the guest's page tables map it
+ * @writeable: out: always 1
+ * @usermode: out: always 0
+ */
+struct minikvm_translation {
+	__u64 linear_address;
+	__u64 physical_address;
+	__u8 valid;
+	__u8 writeable;
+	__u8 usermode;
+	__u8 pad[5];
+};
+
 /**
  * struct minikvm_fpu - x87 and SSE state (MINIKVM_GET/SET_FPU)
  *
@@ -158,6 +196,34 @@ struct minikvm_debugregs {
 	__u64 dr7;
 	__u64 flags;
 	__u64 reserved[9];
+};
+
+#define MINIKVM_GUESTDBG_ENABLE		0x00000001
+#define MINIKVM_GUESTDBG_SINGLESTEP	0x00000002
+#define MINIKVM_GUESTDBG_USE_SW_BP	0x00010000	/* INT3 leaves the guest */
+#define MINIKVM_GUESTDBG_USE_HW_BP	0x00020000	/* debugreg[] is used */
+#define MINIKVM_GUESTDBG_INJECT_DB	0x00040000	/* raise #DB, once */
+#define MINIKVM_GUESTDBG_INJECT_BP	0x00080000	/* raise #BP, once */
+#define MINIKVM_GUESTDBG_BLOCKIRQ	0x00100000	/* deliver no interrupt */
+
+/**
+ * struct minikvm_guest_debug_arch - the debugger's own debug registers
+ * @debugreg: 0..3 addresses, 7 DR7; the others are ignored
+ */
+struct minikvm_guest_debug_arch {
+	__u64 debugreg[8];
+};
+
+/**
+ * struct minikvm_guest_debug - debug the guest (MINIKVM_SET_GUEST_DEBUG)
+ * @control: in: MINIKVM_GUESTDBG_*; without ENABLE the others do nothing, except
+ *	the two that inject
+ * @arch: in: counts with MINIKVM_GUESTDBG_USE_HW_BP
+ */
+struct minikvm_guest_debug {
+	__u32 control;
+	__u32 pad;
+	struct minikvm_guest_debug_arch arch;
 };
 
 /* ---- MSRs and CPUID ---------------------------------------------------- */
@@ -466,6 +532,59 @@ struct minikvm_sync_regs {
 	struct minikvm_regs regs;
 	struct minikvm_sregs sregs;
 	struct minikvm_vcpu_events events;
+};
+
+/* ---- statistics (MINIKVM_GET_STATS_FD) ----------------------------------- */
+
+/**
+ * struct minikvm_stats_header - what a statistics file begins with
+ * @name_size: bytes of the id string and of each descriptor's name
+ * @num_desc: number of descriptors
+ * @id_offset: where in the file the id string is
+ * @desc_offset: where the descriptors are
+ * @data_offset: where the values are
+ */
+struct minikvm_stats_header {
+	__u32 flags;
+	__u32 name_size;
+	__u32 num_desc;
+	__u32 id_offset;
+	__u32 desc_offset;
+	__u32 data_offset;
+};
+
+#define MINIKVM_STATS_TYPE_MASK		0xf
+#define MINIKVM_STATS_TYPE_CUMULATIVE	0x0	/* only grows */
+#define MINIKVM_STATS_TYPE_INSTANT	0x1	/* as it is now */
+#define MINIKVM_STATS_TYPE_PEAK		0x2	/* the largest so far */
+#define MINIKVM_STATS_TYPE_LINEAR_HIST	0x3
+#define MINIKVM_STATS_TYPE_LOG_HIST	0x4	/* item n: values of n bits */
+#define MINIKVM_STATS_UNIT_MASK		0xf0
+#define MINIKVM_STATS_UNIT_NONE		0x00
+#define MINIKVM_STATS_UNIT_BYTES	0x10
+#define MINIKVM_STATS_UNIT_SECONDS	0x20
+#define MINIKVM_STATS_UNIT_CYCLES	0x30
+#define MINIKVM_STATS_UNIT_BOOLEAN	0x40
+#define MINIKVM_STATS_BASE_MASK		0xf00
+#define MINIKVM_STATS_BASE_POW10	0x000
+#define MINIKVM_STATS_BASE_POW2		0x100
+
+/**
+ * struct minikvm_stats_desc - one statistic
+ * @flags: MINIKVM_STATS_*: a type, a unit and a base
+ * @exponent: the unit is multiplied by base to this power
+ * @size: items, each a __u64
+ * @offset: bytes from the start of the values
+ * @bucket_size: width of a bucket of a linear histogram, else 0
+ * @name: name_size bytes, terminated
+ */
+struct minikvm_stats_desc {
+	__u32 flags;
+	__s16 exponent;
+	__u16 size;
+	__u32 offset;
+	__u32 bucket_size;
+	char name[];
 };
 
 #endif /* _UAPI_MINIKVM_STATE_H */

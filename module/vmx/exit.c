@@ -9,9 +9,9 @@
 #define pr_fmt(fmt) "minikvm: " fmt
 
 #include <linux/nospec.h>
-#include <uapi/asm/debugreg.h>
 
 #include "vmx.h"
+#include "../x86/debug.h"
 #include "../x86/x86.h"
 
 /**
@@ -87,7 +87,7 @@ static noinline void skip_insn_rest(struct vcpu *vcpu, unsigned long old_rip)
 		reg_write(vcpu, REG_RIP, (u32)rip);
 	vmx_set_shadow(vcpu, 0);
 	if (vmx_rflags(vcpu) & X86_EFLAGS_TF)
-		inject_db(vcpu, DR_STEP);
+		debug_step_trap(vcpu);
 }
 
 /**

@@ -5,11 +5,11 @@
  * Source: Intel SDM vol. 3C (December 2023), "Exit Qualification for
  * Control-Register Accesses", "Exit Qualification for MOV DR".
  */
-#include "vmx.h"
-#include "../x86/x86.h"
+#include <asm/trapnr.h>
 
-#define DR7_GD		BIT(13)
-#define DR6_BD		BIT(13)
+#include "vmx.h"
+#include "../x86/debug.h"
+#include "../x86/x86.h"
 
 /* The low four bits, of which PE can be set but not cleared. */
 #define LMSW_BITS	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS)
@@ -129,8 +129,10 @@ enum exit_action exit_dr_access(struct vcpu *vcpu)
 		inject_gp(vcpu);
 		return EXIT_RESUME;
 	}
-	/* General detect: the debugger wants to see who touches these. */
-	if (vcpu->dr7 & DR7_GD) {
+	/* General detect: a debugger wants to see who touches these. */
+	if (vcpu->eff_dr7 & DR7_GD) {
+		if (vcpu->guest_debug & MINIKVM_GUESTDBG_USE_HW_BP)
+			return debug_exit(vcpu, X86_TRAP_DB, DR6_BD);
 		inject_db(vcpu, DR6_BD);
 		return EXIT_RESUME;
 	}

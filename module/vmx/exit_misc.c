@@ -5,12 +5,12 @@
  *
  * Source: Intel SDM vol. 3C (December 2023), "VMX Non-Root Operation".
  */
-#include <uapi/asm/debugreg.h>
 #include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/trapnr.h>
 
 #include "vmx.h"
+#include "../x86/debug.h"
 #include "../x86/x86.h"
 
 /* The exit did its work by happening. */
@@ -110,27 +110,30 @@ enum exit_action exit_tpr_threshold(struct vcpu *vcpu)
 /* ---- exceptions --------------------------------------------------------------- */
 
 /*
- * #DB: the causes are in the exit qualification, DR6 is untouched. It goes on
- * to the guest, whose handler reads DR6 through an exit.
+ * #DB: the causes are in the exit qualification, DR6 is untouched. It is the
+ * debugger's if there is one. Otherwise it goes on to the guest, whose handler
+ * reads DR6 through an exit.
  */
 static enum exit_action exit_debug_exception(struct vcpu *vcpu, u32 info)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	unsigned long causes = vmx_exit_qual(vmx);
 
-	if (intr_info_type(info) == INTR_TYPE_PRIV_SW_EXCEPTION) {
-		/* INT1 traps behind itself; the exit's RIP is still on it. */
+	if (debug_takes_db(vcpu))
+		return debug_exit(vcpu, X86_TRAP_DB, causes);
+	/* INT1 traps behind itself; the exit's RIP is still on it. */
+	if (intr_info_type(info) == INTR_TYPE_PRIV_SW_EXCEPTION)
 		reg_write(vcpu, REG_RIP,
 			  rip_read(vcpu) + vmcs_read32(VM_EXIT_INSTRUCTION_LEN));
-	} else if ((rflags_read(vcpu) & X86_EFLAGS_TF) && vmx_get_shadow(vcpu)) {
-		/*
-		 * A step onto the instruction in STI's or MOV SS's shadow: VM
-		 * entry insists that the trap it would raise is pending.
-		 */
-		vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS, DR_STEP);
-	}
 	inject_db(vcpu, causes);
 	return EXIT_RESUME;
+}
+
+/* INT3, while the debugger plants them. One that is not its own it sends back. */
+static enum exit_action exit_breakpoint(struct vcpu *vcpu)
+{
+	to_vmx(vcpu)->event_insn_len = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
+	return debug_exit(vcpu, X86_TRAP_BP, 0);
 }
 
 static enum exit_action exit_to_user_exception(struct vcpu *vcpu, u32 info)
@@ -185,13 +188,16 @@ enum exit_action exit_exception(struct vcpu *vcpu)
 		vcpu->run->internal.data[1] = info;
 		vcpu->run->internal.data[2] = info & INTR_INFO_DELIVER_CODE_MASK ?
 					      vmcs_read32(VM_EXIT_INTR_ERROR_CODE) : 0;
-		vcpu->run->internal.ndata = 3;
+		vcpu->run->internal.data[3] = vmx->vmcs_cpu;
+		vcpu->run->internal.ndata = 4;
 		return EXIT_TO_USER;
 	}
 
 	switch (intr_info_vector(info)) {
 	case X86_TRAP_DB:
 		return exit_debug_exception(vcpu, info);
+	case X86_TRAP_BP:
+		return exit_breakpoint(vcpu);
 	case X86_TRAP_AC:
 		return exit_alignment_check(vcpu, info);
 	default:

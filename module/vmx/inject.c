@@ -7,6 +7,7 @@
  * Source: Intel SDM vol. 3C (December 2023), "Event Injection", "Information
  * for VM Exits That Occur During Event Delivery", "Virtual NMIs".
  */
+#include <uapi/asm/debugreg.h>
 #include <asm/trapnr.h>
 
 #include "vmx.h"
@@ -33,6 +34,18 @@ static bool exception_is_software(u8 vector)
 	return vector == X86_TRAP_BP || vector == X86_TRAP_OF;
 }
 
+/*
+ * VM entry with TF set and in the shadow of STI or MOV SS insists that the trap
+ * of the step is pending: neither of the two sets TF, so it was set before.
+ * That the entry injects this very trap does not satisfy it.
+ */
+static void satisfy_step_check(struct vcpu *vcpu)
+{
+	if ((vmx_rflags(vcpu) & X86_EFLAGS_TF) && vmx_get_shadow(vcpu))
+		vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS,
+			    vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) | DR_STEP);
+}
+
 /**
  * vmx_inject_exception - deliver vcpu->events.exception with the next entry
  * @vcpu: loaded
@@ -43,6 +56,8 @@ void vmx_inject_exception(struct vcpu *vcpu)
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	u32 info = ex->vector;
 
+	if (ex->vector == X86_TRAP_DB)
+		satisfy_step_check(vcpu);
 	/* Real mode pushes no error codes, and VM entry refuses one. */
 	if (ex->has_error_code && is_protmode(vcpu)) {
 		/* The CPU has no way to deliver one with bits above 15 set. */

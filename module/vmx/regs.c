@@ -294,6 +294,15 @@ void vmx_set_pdptrs(struct vcpu *vcpu)
 	vmcs_write64(GUEST_PDPTR3, vcpu->pdptrs[3]);
 }
 
+/* The guest loads them without an exit: MOV to CR3 is its own. */
+void vmx_get_pdptrs(struct vcpu *vcpu)
+{
+	vcpu->pdptrs[0] = vmcs_read64(GUEST_PDPTR0);
+	vcpu->pdptrs[1] = vmcs_read64(GUEST_PDPTR1);
+	vcpu->pdptrs[2] = vmcs_read64(GUEST_PDPTR2);
+	vcpu->pdptrs[3] = vmcs_read64(GUEST_PDPTR3);
+}
+
 /* ---- reset --------------------------------------------------------------------- */
 
 /*

@@ -20,6 +20,7 @@
 #include <asm/tlbflush.h>
 
 #include "vmx.h"
+#include "../x86/debug.h"
 
 static_assert(offsetof(struct enter_ctx, host_rsp) == ENTER_CTX_HOST_RSP);
 static_assert(offsetof(struct enter_ctx, spec_ctrl) == ENTER_CTX_SPEC_CTRL);
@@ -79,11 +80,13 @@ static void refresh_host_cr(struct vcpu_vmx *vmx)
  */
 static void load_guest_breakpoints(struct vcpu *vcpu)
 {
+	const unsigned long *db = debug_eff_db(vcpu);
+
 	set_debugreg(0, 7);
-	set_debugreg(vcpu->db[0], 0);
-	set_debugreg(vcpu->db[1], 1);
-	set_debugreg(vcpu->db[2], 2);
-	set_debugreg(vcpu->db[3], 3);
+	set_debugreg(db[0], 0);
+	set_debugreg(db[1], 1);
+	set_debugreg(db[2], 2);
+	set_debugreg(db[3], 3);
 	vcpu->db_loaded = true;
 }
 
@@ -145,10 +148,14 @@ void vmx_enter(struct vcpu *vcpu)
 		vmcs_write64(GUEST_IA32_PAT, vcpu->pat);
 		vmx->pat = vcpu->pat;
 	}
-	if (unlikely(vcpu->dr7 & DR_GLOBAL_ENABLE_MASK || vcpu->dr7 & DR_LOCAL_ENABLE_MASK))
+	if (unlikely(vcpu->eff_dr7 & (DR_GLOBAL_ENABLE_MASK | DR_LOCAL_ENABLE_MASK)))
 		load_guest_breakpoints(vcpu);
 	else if (unlikely(host_breakpoints))
 		set_debugreg(0, 7);
+
+	/* The debugger's TF is not the guest's: no trap of an earlier step pends. */
+	if (unlikely(vcpu->guest_debug & MINIKVM_GUESTDBG_SINGLESTEP))
+		vmx_set_shadow(vcpu, 0);
 
 	if (vmx->tpr_threshold)
 		check_tpr_threshold(vmx);

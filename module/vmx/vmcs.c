@@ -108,12 +108,7 @@ static void vmcs_init_controls(struct vcpu_vmx *vmx)
 	vmcs_ctl_set_entry(vmx, vmx_caps.entry & ~VM_ENTRY_IA32E_MODE);
 	vmx->slice = 0;
 
-	/*
-	 * #DB and #AC: a guest can make the CPU raise them for ever while it
-	 * delivers one, and no interrupt would come in between. #MC: it is the
-	 * host's. Everything else is the guest's own business.
-	 */
-	vmcs_write32(EXCEPTION_BITMAP, BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC));
+	vmx_update_exceptions(&vmx->vcpu);
 	vmcs_write32(PAGE_FAULT_ERROR_CODE_MASK, 0);
 	vmcs_write32(PAGE_FAULT_ERROR_CODE_MATCH, 0);
 	vmcs_write32(CR3_TARGET_COUNT, 0);
@@ -122,6 +117,23 @@ static void vmcs_init_controls(struct vcpu_vmx *vmx)
 	if (vmx_caps.proc2 & SECONDARY_EXEC_ENCLS_EXITING)
 		vmcs_write64(ENCLS_EXITING_BITMAP, ~0ull);
 	vmcs_write64(TSC_OFFSET, vmx->vcpu.tsc_offset);
+}
+
+/**
+ * vmx_update_exceptions - choose which exceptions exit
+ * @vcpu: loaded
+ *
+ * #DB and #AC: a guest can make the CPU raise them for ever while it delivers
+ * one, and no interrupt would come in between. #MC: it is the host's. #BP: only
+ * for a debugger. Everything else is the guest's own business.
+ */
+void vmx_update_exceptions(struct vcpu *vcpu)
+{
+	u32 bitmap = BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC);
+
+	if (vcpu->guest_debug & MINIKVM_GUESTDBG_USE_SW_BP)
+		bitmap |= BIT(X86_TRAP_BP);
+	vmcs_write32(EXCEPTION_BITMAP, bitmap);
 }
 
 /* "Host-State Area": the fields that are the same on every CPU for ever. */

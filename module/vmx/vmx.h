@@ -250,6 +250,7 @@ void vmx_vcpu_reset(struct vcpu *vcpu, bool init);
 void vmx_vcpu_load(struct vcpu *vcpu, int cpu);
 void vmx_vcpu_put(struct vcpu *vcpu);
 void vmx_prepare_switch(struct vcpu *vcpu);
+void vmx_update_exceptions(struct vcpu *vcpu);
 void vmx_cpuid_changed(struct vcpu *vcpu);
 void vmx_update_tpr(struct vcpu *vcpu, int tpr, int max_irr);
 
@@ -315,6 +316,7 @@ bool vmx_cr4_valid(struct vcpu *vcpu, unsigned long cr4);
 void vmx_set_efer(struct vcpu *vcpu, u64 efer);
 void vmx_set_dr7(struct vcpu *vcpu, unsigned long dr7);
 void vmx_set_pdptrs(struct vcpu *vcpu);
+void vmx_get_pdptrs(struct vcpu *vcpu);
 void vmx_regs_reset(struct vcpu_vmx *vmx, bool init);
 void vmx_cr4_update_owned(struct vcpu *vcpu);
 

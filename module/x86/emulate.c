@@ -14,12 +14,12 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
-#include <asm/debugreg.h>
 #include <asm/processor-flags.h>
 
 #include "../iobus.h"
 #include "../irqchip/lapic.h"
 #include "../memslot.h"
+#include "debug.h"
 #include "exec.h"
 #include "x86.h"
 
@@ -460,7 +460,7 @@ static void commit_registers(struct emul_ctx *c)
 	if (vendor->get_shadow(vcpu))
 		vendor->set_shadow(vcpu, 0);
 	if (c->x.rflags & X86_EFLAGS_TF)
-		inject_db(vcpu, DR_STEP);
+		debug_step_trap(vcpu);
 }
 
 static bool must_yield(struct vcpu *vcpu)

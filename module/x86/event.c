@@ -9,6 +9,7 @@
 #include "../minikvm.h"
 #include "../irqchip/irqchip.h"
 #include "../irqchip/lapic.h"
+#include "debug.h"
 #include "x86.h"
 
 #define VEC_DE	0
@@ -24,10 +25,7 @@
 #define VEC_PF	14
 #define VEC_MC	18
 
-/* DR6 bits that read as 1 unless a cause clears them. */
-#define DR6_INVERTED	0xffff0ff0ul
 #define DR6_CAUSES	0xful
-#define DR7_GENERAL_DETECT	BIT(13)
 
 enum exception_class { CLASS_BENIGN, CLASS_CONTRIBUTORY, CLASS_PAGE_FAULT };
 
@@ -92,7 +90,7 @@ void events_apply_payload(struct vcpu *vcpu, struct queued_exception *ex)
 		vcpu->dr6 &= ~DR6_CAUSES;
 		vcpu->dr6 |= ex->payload;
 		/* Active-low causes (RTM, bus lock) arrive as 1 and show as 0. */
-		vcpu->dr6 ^= ex->payload & DR6_INVERTED;
+		vcpu->dr6 ^= ex->payload & DR6_ACTIVE_LOW;
 	}
 	ex->payload = 0;
 }
@@ -250,10 +248,10 @@ static void deliver_exception(struct vcpu *vcpu)
 
 	events_apply_payload(vcpu, ex);
 	if (is_fault(ex->vector))
-		rflags_write(vcpu, rflags_read(vcpu) | X86_EFLAGS_RF);
-	if (ex->vector == VEC_DB && (vcpu->dr7 & DR7_GENERAL_DETECT)) {
-		vcpu->dr7 &= ~DR7_GENERAL_DETECT;
-		vendor->set_dr7(vcpu, vcpu->dr7);
+		debug_rflags_set(vcpu, debug_rflags_get(vcpu) | X86_EFLAGS_RF);
+	if (ex->vector == VEC_DB && (vcpu->dr7 & DR7_GD)) {
+		vcpu->dr7 &= ~DR7_GD;
+		debug_update_dr7(vcpu);
 	}
 	ex->pending = false;
 	ex->injected = true;
@@ -314,8 +312,10 @@ void events_deliver(struct vcpu *vcpu)
 		deliver_exception(vcpu);
 		room = false;
 	}
-	room = deliver_nmi(vcpu, room);
-	deliver_irq(vcpu, room);
+	if (!(vcpu->guest_debug & MINIKVM_GUESTDBG_BLOCKIRQ)) {
+		room = deliver_nmi(vcpu, room);
+		deliver_irq(vcpu, room);
+	}
 	if (unlikely(vcpu->user_irq_window) && vcpu_wants_irq_window(vcpu))
 		vendor->request_irq_window(vcpu);
 	if (vcpu->lapic)

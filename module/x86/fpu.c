@@ -4,8 +4,10 @@
  * kernel's FPU code, swapped in for the whole of RUN; what surrounds each
  * entry is only XCR0 and PKRU, and only where guest and host differ.
  */
+#include <linux/err.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
@@ -181,12 +183,15 @@ void fpu_xmm_write(struct vcpu *vcpu, int reg, const void *buf)
 /* ---- userspace ---------------------------------------------------------- */
 
 /**
- * fpu_get_xsave - GET_XSAVE
+ * fpu_get_area - the guest's FPU state in the standard format
  * @vcpu: the vCPU, not in RUN
- * @buf: out: standard-format XSAVE area, of kvmalloc'ed kernel memory
+ * @buf: out: an XSAVE area
  * @size: bytes of @buf
+ *
+ * Only components that the guest's CPUID has, so that a host which lacks the
+ * others can load it; x87 and SSE always.
  */
-void fpu_get_xsave(struct vcpu *vcpu, void *buf, u32 size)
+void fpu_get_area(struct vcpu *vcpu, void *buf, u32 size)
 {
 	fpu_copy_guest_fpstate_to_uabi(&vcpu->guest_fpu, buf, size,
 				       vcpu->supported_xcr0 | XFEATURE_MASK_FPSSE,
@@ -194,13 +199,14 @@ void fpu_get_xsave(struct vcpu *vcpu, void *buf, u32 size)
 }
 
 /**
- * fpu_set_xsave - SET_XSAVE
+ * fpu_set_area - load the guest's FPU state from the standard format
  * @vcpu: the vCPU, not in RUN
- * @buf: in: standard-format XSAVE area
+ * @buf: in: an XSAVE area of guest_fpu.uabi_size bytes
  *
- * Return: 0 or -EINVAL (components the guest lacks, reserved MXCSR bits).
+ * Return: 0 or -EINVAL (components this host does not offer to guests, reserved
+ * MXCSR bits, a header that is not of the standard format).
  */
-int fpu_set_xsave(struct vcpu *vcpu, const void *buf)
+int fpu_set_area(struct vcpu *vcpu, const void *buf)
 {
 	return fpu_copy_uabi_to_guest_fpstate(&vcpu->guest_fpu, buf,
 					      cpuid_supported_xcr0() | XFEATURE_MASK_FPSSE,
@@ -232,7 +238,7 @@ int fpu_get(struct vcpu *vcpu, struct minikvm_fpu *fpu)
 
 	if (!area)
 		return -ENOMEM;
-	fpu_get_xsave(vcpu, area, vcpu->guest_fpu.uabi_size);
+	fpu_get_area(vcpu, area, vcpu->guest_fpu.uabi_size);
 	fx = &area->i387;
 	memset(fpu, 0, sizeof(*fpu));
 	memcpy(fpu->fpr, fx->st_space, sizeof(fpu->fpr));
@@ -278,7 +284,108 @@ int fpu_set(struct vcpu *vcpu, const struct minikvm_fpu *fpu)
 	memcpy(fx->xmm_space, fpu->xmm, sizeof(fpu->xmm));
 	fx->mxcsr = fpu->mxcsr;
 	area->header.xfeatures |= XFEATURE_MASK_FPSSE;
-	r = fpu_set_xsave(vcpu, area);
+	r = fpu_set_area(vcpu, area);
 	kvfree(area);
 	return r;
+}
+
+/**
+ * fpu_get_xsave - GET_XSAVE
+ * @vcpu: the vCPU, not in RUN
+ * @area: out, zeroed by the caller
+ *
+ * Return: 0, or -EINVAL (the state does not fit: GET_XSAVE2 it is).
+ */
+int fpu_get_xsave(struct vcpu *vcpu, struct minikvm_xsave *area)
+{
+	if (vcpu->guest_fpu.uabi_size > sizeof(*area))
+		return -EINVAL;
+	fpu_get_area(vcpu, area, sizeof(*area));
+	return 0;
+}
+
+/*
+ * GET_XSAVE2 and SET_XSAVE move as many bytes as the guest's state has, which
+ * CAP_XSAVE2 bounds; less than a struct minikvm_xsave if all of it fits there.
+ */
+
+/**
+ * fpu_get_xsave2 - GET_XSAVE2
+ * @vcpu: the vCPU, not in RUN
+ * @argp: out, in userspace
+ *
+ * Return: 0, -ENOMEM or -EFAULT.
+ */
+int fpu_get_xsave2(struct vcpu *vcpu, void __user *argp)
+{
+	u32 size = vcpu->guest_fpu.uabi_size;
+	void *area = kvzalloc(size, GFP_KERNEL_ACCOUNT);
+	int r = 0;
+
+	if (!area)
+		return -ENOMEM;
+	fpu_get_area(vcpu, area, size);
+	if (copy_to_user(argp, area, size))
+		r = -EFAULT;
+	kvfree(area);
+	return r;
+}
+
+/**
+ * fpu_set_xsave - SET_XSAVE
+ * @vcpu: the vCPU, not in RUN
+ * @argp: in, in userspace
+ *
+ * Return: 0; -EINVAL as fpu_set_area(); -ENOMEM; -EFAULT.
+ */
+int fpu_set_xsave(struct vcpu *vcpu, void __user *argp)
+{
+	struct xregs_state *area = vmemdup_user(argp, vcpu->guest_fpu.uabi_size);
+	int r;
+
+	if (IS_ERR(area))
+		return PTR_ERR(area);
+	/* Components that XFD keeps from the guest are in their initial state. */
+	if (boot_cpu_has(X86_FEATURE_XSAVE))
+		area->header.xfeatures &= ~vcpu->guest_fpu.fpstate->xfd;
+	r = fpu_set_area(vcpu, area);
+	kvfree(area);
+	return r;
+}
+
+/**
+ * xcrs_get - GET_XCRS
+ * @vcpu: the vCPU
+ * @xcrs: out, zeroed by the caller
+ */
+void xcrs_get(struct vcpu *vcpu, struct minikvm_xcrs *xcrs)
+{
+	if (!boot_cpu_has(X86_FEATURE_XSAVE))
+		return;
+	xcrs->nr_xcrs = 1;
+	xcrs->xcrs[0].xcr = XCR_XFEATURE_ENABLED_MASK;
+	xcrs->xcrs[0].value = vcpu->xcr0;
+}
+
+/**
+ * xcrs_set - SET_XCRS
+ * @vcpu: the vCPU
+ * @xcrs: in; entries other than the first of XCR0 are ignored
+ *
+ * Return: 0, or -EINVAL (no XSAVE on this host, flags, more than
+ * MINIKVM_MAX_XCRS entries, a value XCR0 cannot have).
+ */
+int xcrs_set(struct vcpu *vcpu, const struct minikvm_xcrs *xcrs)
+{
+	u32 i;
+
+	if (!boot_cpu_has(X86_FEATURE_XSAVE))
+		return -EINVAL;
+	if (xcrs->nr_xcrs > MINIKVM_MAX_XCRS || xcrs->flags)
+		return -EINVAL;
+	for (i = 0; i < xcrs->nr_xcrs; i++)
+		if (xcrs->xcrs[i].xcr == XCR_XFEATURE_ENABLED_MASK)
+			return xcr0_set(vcpu, XCR_XFEATURE_ENABLED_MASK, xcrs->xcrs[i].value,
+					true);
+	return 0;
 }

@@ -90,3 +90,24 @@ void gva_inject(struct vcpu *vcpu, const struct gva_fault *fault)
 	else
 		inject_exception(vcpu, fault->vector);
 }
+
+/**
+ * gva_translate - TRANSLATE
+ * @vcpu: the vCPU, loaded
+ * @tr: in and out
+ *
+ * As a read by the supervisor, accessed flags included. Without paging every
+ * address is its own translation.
+ */
+void gva_translate(struct vcpu *vcpu, struct minikvm_translation *tr)
+{
+	struct gva_fault fault;
+	gpa_t gpa = tr->linear_address;
+
+	if (is_paging(vcpu) && gva_to_gpa(vcpu, tr->linear_address, 0, &gpa, &fault))
+		gpa = MK_INVALID_GPA;
+	tr->physical_address = gpa;
+	tr->valid = gpa != MK_INVALID_GPA;
+	tr->writeable = 1;
+	tr->usermode = 0;
+}

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Control and debug registers, EFER and XCR0: which values the guest may
+ * Control registers, EFER and XCR0: which values the guest may
  * write, and what else changes when it does. A refused write returns -EINVAL
  * and changes nothing; the guest gets #GP(0).
  *
  * Source throughout: Intel SDM vol. 3A (December 2023), "Control Registers",
- * "Extended Control Registers (Including XCR0)", "Debug Registers", and vol. 2,
- * "MOV-Move to/from Control Registers".
+ * "Extended Control Registers (Including XCR0)", and vol. 2, "MOV-Move to/from
+ * Control Registers".
  */
 #include <asm/cpufeature.h>
-#include <asm/debugreg.h>
 #include <asm/fpu/types.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
@@ -27,14 +26,6 @@
 			 X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT)
 
 #define EFER_DEFINED	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX)
-
-#define DR6_WRITABLE	(DR_TRAP0 | DR_TRAP1 | DR_TRAP2 | DR_TRAP3 | \
-			 DR_BD_BIT | DR_STEP | DR_TSWITCH)
-#define DR6_ONES	0xffff0ff0ul
-#define DR7_WRITABLE	0xffff23fful
-#define DR7_ONES	0x400ul
-#define DR_BD_BIT	BIT(13)
-#define DR_TSWITCH	BIT(15)
 
 /**
  * is_long_mode - IA-32e mode is active
@@ -349,43 +340,4 @@ int xcr0_set(struct vcpu *vcpu, u32 index, u64 val, bool host)
 		cpuid_update_runtime(vcpu);
 	}
 	return 0;
-}
-
-/* ---- debug registers ---------------------------------------------------- */
-
-/**
- * dr_set - write a debug register
- * @vcpu: the vCPU
- * @nr: 0..7; 4 and 5 are 6 and 7, as without CR4.DE
- * @val: value
- *
- * Return: 0 or -EINVAL (upper half of DR6 or DR7).
- */
-int dr_set(struct vcpu *vcpu, int nr, unsigned long val)
-{
-	if (nr >= 0 && nr < 4) {
-		vcpu->db[nr] = val;
-		return 0;
-	}
-	if (val >> 32)
-		return -EINVAL;
-	if (nr == 4 || nr == 6) {
-		vcpu->dr6 = (val & DR6_WRITABLE) | DR6_ONES;
-	} else {
-		vcpu->dr7 = (val & DR7_WRITABLE) | DR7_ONES;
-		vendor->set_dr7(vcpu, vcpu->dr7);
-	}
-	return 0;
-}
-
-/**
- * dr_get - read a debug register
- * @vcpu: the vCPU
- * @nr: 0..7
- */
-unsigned long dr_get(struct vcpu *vcpu, int nr)
-{
-	if (nr >= 0 && nr < 4)
-		return vcpu->db[nr];
-	return nr == 4 || nr == 6 ? vcpu->dr6 : vcpu->dr7;
 }

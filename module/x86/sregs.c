@@ -10,6 +10,7 @@
 #include <asm/processor-flags.h>
 
 #include "../irqchip/lapic.h"
+#include "debug.h"
 #include "x86.h"
 
 /**
@@ -36,7 +37,7 @@ void regs_get(struct vcpu *vcpu, struct minikvm_regs *regs)
 	regs->r14 = vcpu->regs[REG_R14];
 	regs->r15 = vcpu->regs[REG_R15];
 	regs->rip = rip_read(vcpu);
-	regs->rflags = rflags_read(vcpu);
+	regs->rflags = debug_rflags_get(vcpu);
 }
 
 /**
@@ -67,7 +68,7 @@ int regs_set(struct vcpu *vcpu, const struct minikvm_regs *regs)
 	vcpu->regs[REG_R14] = regs->r14;
 	vcpu->regs[REG_R15] = regs->r15;
 	reg_write(vcpu, REG_RIP, regs->rip);
-	rflags_write(vcpu, regs->rflags | X86_EFLAGS_FIXED);
+	debug_rflags_set(vcpu, regs->rflags | X86_EFLAGS_FIXED);
 
 	vcpu->events.exception.pending = false;
 	vcpu_set_request(vcpu, REQ_EVENT);
@@ -165,15 +166,15 @@ static void queue_interrupt(struct vcpu *vcpu, const struct minikvm_sregs *sregs
 	}
 }
 
-/**
- * sregs_set - SET_SREGS
- * @vcpu: the vCPU, loaded
- * @sregs: in
- *
- * Return: 0, or -EINVAL (control registers, EFER or APIC base hold a value the
- * CPU could not hold, alone or together), which changes nothing.
- */
-int sregs_set(struct vcpu *vcpu, const struct minikvm_sregs *sregs)
+/* PAE paging, but not as the first half of four- or five-level paging. */
+static bool uses_pdptrs(u64 cr0, u64 cr4, u64 efer)
+{
+	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
+}
+
+/* What SET_SREGS and SET_SREGS2 share. @load_pdptrs: from memory, if used. */
+static int sregs_set_common(struct vcpu *vcpu, const struct minikvm_sregs *sregs,
+			    bool load_pdptrs)
 {
 	unsigned long cr0 = sregs->cr0 | X86_CR0_ET;
 
@@ -191,11 +192,10 @@ int sregs_set(struct vcpu *vcpu, const struct minikvm_sregs *sregs)
 	vendor->set_cr0(vcpu, cr0);
 	vendor->set_cr3(vcpu, sregs->cr3);
 	vendor->set_cr4(vcpu, sregs->cr4);
-	if ((cr0 & X86_CR0_PG) && (sregs->cr4 & X86_CR4_PAE) && !(sregs->efer & EFER_LMA))
+	if (load_pdptrs && uses_pdptrs(cr0, sregs->cr4, sregs->efer))
 		pdptrs_load(vcpu, sregs->cr3);
 	set_segments(vcpu, sregs);
 	cpuid_update_runtime(vcpu);
-	queue_interrupt(vcpu, sregs);
 
 	/* VMMs that reset a CPU through its registers alone mean to run it. */
 	if (vcpu->id == vcpu->vm->bsp_id && !(cr0 & X86_CR0_PE) &&
@@ -205,6 +205,75 @@ int sregs_set(struct vcpu *vcpu, const struct minikvm_sregs *sregs)
 
 	vcpu_set_request(vcpu, REQ_TLB_FLUSH_GUEST);
 	vcpu_set_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+/**
+ * sregs_set - SET_SREGS
+ * @vcpu: the vCPU, loaded
+ * @sregs: in
+ *
+ * Return: 0, or -EINVAL (control registers, EFER or APIC base hold a value the
+ * CPU could not hold, alone or together), which changes nothing.
+ */
+int sregs_set(struct vcpu *vcpu, const struct minikvm_sregs *sregs)
+{
+	int err = sregs_set_common(vcpu, sregs, true);
+
+	if (!err)
+		queue_interrupt(vcpu, sregs);
+	return err;
+}
+
+/* The two structures begin alike. */
+#define SREGS_COMMON	offsetof(struct minikvm_sregs, interrupt_bitmap)
+static_assert(offsetof(struct minikvm_sregs2, flags) == SREGS_COMMON);
+static_assert(offsetof(struct minikvm_sregs2, cr0) == offsetof(struct minikvm_sregs, cr0));
+static_assert(offsetof(struct minikvm_sregs2, gdt) == offsetof(struct minikvm_sregs, gdt));
+
+/**
+ * sregs2_get - GET_SREGS2
+ * @vcpu: the vCPU, loaded
+ * @sregs: out
+ */
+void sregs2_get(struct vcpu *vcpu, struct minikvm_sregs2 *sregs)
+{
+	struct minikvm_sregs common;
+
+	sregs_get(vcpu, &common);
+	memset(sregs, 0, sizeof(*sregs));
+	memcpy(sregs, &common, SREGS_COMMON);
+	if (!uses_pdptrs(common.cr0, common.cr4, common.efer))
+		return;
+	vendor->get_pdptrs(vcpu);
+	memcpy(sregs->pdptrs, vcpu->pdptrs, sizeof(sregs->pdptrs));
+	sregs->flags = MINIKVM_SREGS2_FLAGS_PDPTRS_VALID;
+}
+
+/**
+ * sregs2_set - SET_SREGS2
+ * @vcpu: the vCPU, loaded
+ * @sregs: in
+ *
+ * Return: 0, or -EINVAL (unknown flags, PDPTEs for a guest without PAE paging, or
+ * as for SET_SREGS), which changes nothing.
+ */
+int sregs2_set(struct vcpu *vcpu, const struct minikvm_sregs2 *sregs)
+{
+	bool valid = sregs->flags & MINIKVM_SREGS2_FLAGS_PDPTRS_VALID;
+	struct minikvm_sregs common = {};
+	int err;
+
+	if (sregs->flags & ~(u64)MINIKVM_SREGS2_FLAGS_PDPTRS_VALID)
+		return -EINVAL;
+	if (valid && !uses_pdptrs(sregs->cr0, sregs->cr4, sregs->efer))
+		return -EINVAL;
+	memcpy(&common, sregs, SREGS_COMMON);
+	err = sregs_set_common(vcpu, &common, !valid);
+	if (err || !valid)
+		return err;
+	memcpy(vcpu->pdptrs, sregs->pdptrs, sizeof(vcpu->pdptrs));
+	vendor->set_pdptrs(vcpu);
 	return 0;
 }
 

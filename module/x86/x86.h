@@ -83,6 +83,8 @@ void regs_get(struct vcpu *vcpu, struct minikvm_regs *regs);
 int regs_set(struct vcpu *vcpu, const struct minikvm_regs *regs);
 void sregs_get(struct vcpu *vcpu, struct minikvm_sregs *sregs);
 int sregs_set(struct vcpu *vcpu, const struct minikvm_sregs *sregs);	/* -EINVAL: no change */
+void sregs2_get(struct vcpu *vcpu, struct minikvm_sregs2 *sregs);
+int sregs2_set(struct vcpu *vcpu, const struct minikvm_sregs2 *sregs);
 bool apic_base_valid(struct vcpu *vcpu, u64 base);	/* reserved bits and mode */
 bool cr0_valid(unsigned long cr0);
 bool cr4_valid(struct vcpu *vcpu, unsigned long cr4);
@@ -96,14 +98,16 @@ int cr8_set(struct vcpu *vcpu, unsigned long val);
 unsigned long cr8_get(struct vcpu *vcpu);
 int efer_set(struct vcpu *vcpu, u64 val, bool host);
 int xcr0_set(struct vcpu *vcpu, u32 index, u64 val, bool host);
-int dr_set(struct vcpu *vcpu, int nr, unsigned long val);	/* -EINVAL: #GP */
-unsigned long dr_get(struct vcpu *vcpu, int nr);
 int pdptrs_load(struct vcpu *vcpu, unsigned long cr3);	/* 0 or -EINVAL (bad entry) */
 bool is_long_mode(struct vcpu *vcpu);		/* EFER.LMA */
 bool is_64bit_code(struct vcpu *vcpu);		/* LMA and CS.L */
 static inline bool is_paging(struct vcpu *vcpu) { return cr0_read(vcpu) & (1ul << 31); }
 static inline bool is_protmode(struct vcpu *vcpu) { return cr0_read(vcpu) & 1; }
 void regs_reset(struct vcpu *vcpu, bool init);	/* generic part of a reset */
+
+/* ---- debug.c; the rest of it in debug.h ---------------------------------- */
+int dr_set(struct vcpu *vcpu, int nr, unsigned long val);	/* -EINVAL: #GP */
+unsigned long dr_get(struct vcpu *vcpu, int nr);
 
 /* ---- fpu.c -------------------------------------------------------------- */
 int fpu_create(struct vcpu *vcpu);
@@ -118,8 +122,13 @@ int fpu_get(struct vcpu *vcpu, struct minikvm_fpu *fpu);
 int fpu_set(struct vcpu *vcpu, const struct minikvm_fpu *fpu);
 void fpu_xmm_read(struct vcpu *vcpu, int reg, void *buf);	/* in RUN; 16 bytes */
 void fpu_xmm_write(struct vcpu *vcpu, int reg, const void *buf);
-void fpu_get_xsave(struct vcpu *vcpu, void *buf, u32 size);
-int fpu_set_xsave(struct vcpu *vcpu, const void *buf);
+void fpu_get_area(struct vcpu *vcpu, void *buf, u32 size);
+int fpu_set_area(struct vcpu *vcpu, const void *buf);
+int fpu_get_xsave(struct vcpu *vcpu, struct minikvm_xsave *area);
+int fpu_get_xsave2(struct vcpu *vcpu, void __user *argp);
+int fpu_set_xsave(struct vcpu *vcpu, void __user *argp);
+void xcrs_get(struct vcpu *vcpu, struct minikvm_xcrs *xcrs);
+int xcrs_set(struct vcpu *vcpu, const struct minikvm_xcrs *xcrs);
 
 /* ---- gva.c: the guest's own page tables --------------------------------- */
 #define GVA_WRITE	BIT(0)
@@ -129,6 +138,7 @@ int fpu_set_xsave(struct vcpu *vcpu, const void *buf);
 /* 0 and *gpa; -EFAULT with *fault filled in; never a host error. Sets guest A/D bits. */
 int gva_to_gpa(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa, struct gva_fault *fault);
 void gva_inject(struct vcpu *vcpu, const struct gva_fault *fault);
+void gva_translate(struct vcpu *vcpu, struct minikvm_translation *tr);	/* TRANSLATE */
 
 /* ---- pio.c, emulate.c --------------------------------------------------- */
 /* vcpu->pio is filled in by the vendor. */
