@@ -9,6 +9,7 @@
 
 #include "minikvm.h"
 #include "irqchip/irqchip.h"
+#include "x86/sync_regs.h"
 
 #define X2APIC_API_FLAGS	(MINIKVM_X2APIC_API_USE_32BIT_IDS |	\
 				 MINIKVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
@@ -52,6 +53,7 @@ long check_extension(struct vm *vm, long cap)
 	case MINIKVM_CAP_X86_ROBUST_SINGLESTEP:
 	case MINIKVM_CAP_XSAVE:
 	case MINIKVM_CAP_SREGS2:
+	case MINIKVM_CAP_EXIT_ON_EMULATION_FAILURE:
 	case MINIKVM_CAP_IMMEDIATE_EXIT:
 	case MINIKVM_CAP_GET_MSR_FEATURES:
 	case MINIKVM_CAP_ENABLE_CAP:
@@ -77,6 +79,8 @@ long check_extension(struct vm *vm, long cap)
 		return X2APIC_API_FLAGS;
 	case MINIKVM_CAP_IRQ_ROUTING:
 		return MK_NR_GSI;
+	case MINIKVM_CAP_SYNC_REGS:
+		return SYNC_REGS_CLASSES;
 	case MINIKVM_CAP_XCRS:
 		return boot_cpu_has(X86_FEATURE_XSAVE);
 	case MINIKVM_CAP_XSAVE2:
@@ -126,6 +130,11 @@ int vm_enable_cap(struct vm *vm, const struct minikvm_enable_cap *cap)
 		return 0;
 	case MINIKVM_CAP_X86_TRIPLE_FAULT_EVENT:
 		vm->triple_fault_event = cap->args[0];
+		return 0;
+	case MINIKVM_CAP_EXIT_ON_EMULATION_FAILURE:
+		if (cap->args[0] & ~1ull)
+			return -EINVAL;
+		vm->exit_on_emulation_failure = cap->args[0];
 		return 0;
 	default:
 		return -EINVAL;

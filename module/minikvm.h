@@ -176,6 +176,7 @@ struct vcpu_stats {
 	u64 ept_faults;
 	u64 user_exits;
 	u64 tlb_flushes;
+	u64 insn_emulation_fail;
 };
 
 /**
@@ -294,6 +295,20 @@ struct vcpu {
 };
 
 /**
+ * struct exit_info - the last exit, in the vendor's own numbers
+ * @reason: @qualification: why, and the details
+ * @idt_info: the event whose delivery it interrupted, 0 if none
+ * @intr_info: @error_code: the event that caused it, if one did
+ */
+struct exit_info {
+	u32 reason;
+	u64 qualification;
+	u64 idt_info;
+	u32 intr_info;
+	u32 error_code;
+};
+
+/**
  * struct mmu_state - the second-dimension page tables of one VM
  *
  * Owned by module/mmu; the vendor reads @root_hpa to make its root pointer.
@@ -323,6 +338,7 @@ struct vm {
 	struct list_head list;		/* on the module's vm list */
 	pid_t owner_pid;		/* for log lines */
 	bool dead;			/* broken: every ioctl returns -EIO */
+	bool exit_on_emulation_failure;
 
 	/*
 	 * SRCU readers: memslots, the I/O buses and interrupt routing. Taken
@@ -489,6 +505,7 @@ struct minikvm_vendor_ops {
 	void (*flush_tlb)(struct vcpu *vcpu);		/* EPT, all of the VM */
 	void (*flush_tlb_guest)(struct vcpu *vcpu);	/* linear, this vCPU */
 
+	void (*get_exit_info)(struct vcpu *vcpu, struct exit_info *info);
 	/* Log what the guest's control structure holds. */
 	void (*dump)(struct vcpu *vcpu);
 

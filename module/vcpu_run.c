@@ -21,6 +21,7 @@
 #include "irqchip/irqchip.h"
 #include "irqchip/lapic.h"
 #include "x86/debug.h"
+#include "x86/sync_regs.h"
 #include "x86/x86.h"
 
 /**
@@ -330,9 +331,13 @@ static long vcpu_run_loaded(struct vcpu *vcpu)
 {
 	enum exit_action (*complete)(struct vcpu *vcpu);
 	enum exit_action action;
+	int err;
 
 	if (vcpu->mp_state == MINIKVM_MP_STATE_UNINITIALIZED)
 		return vcpu_run_uninitialized(vcpu);
+	err = sync_regs_load(vcpu);
+	if (err)
+		return err;
 	/* Without an in-kernel APIC, CR8 is userspace's to set. */
 	if (!vcpu->lapic && cr8_set(vcpu, vcpu->run->cr8))
 		return -EINVAL;
@@ -365,16 +370,13 @@ static long vcpu_run_loaded(struct vcpu *vcpu)
  *
  * Return: 0 with run->exit_reason filled in; -EINTR (signal, or immediate_exit);
  * -EAGAIN (the vCPU left MINIKVM_MP_STATE_UNINITIALIZED); -EFAULT (guest memory's
- * host mapping is gone); -EINVAL (run->kvm_valid_regs or run->kvm_dirty_regs set,
- * or a bad run->cr8); -EHWPOISON; -EIO (the VM is dead); -ENOMEM.
+ * host mapping is gone); -EINVAL (an unknown bit in run->kvm_valid_regs or
+ * run->kvm_dirty_regs, registers there that cannot be loaded, or a bad run->cr8);
+ * -EHWPOISON; -EIO (the VM is dead); -ENOMEM.
  */
 long vcpu_run(struct vcpu *vcpu)
 {
 	long r;
-
-	/* CAP_SYNC_REGS is not offered, so no bit of these is known. */
-	if (vcpu->run->kvm_valid_regs || vcpu->run->kvm_dirty_regs)
-		return -EINVAL;
 
 	vcpu_load(vcpu);
 	/* real_blocked keeps a signal that userspace blocks but ignores pending. */
@@ -386,6 +388,8 @@ long vcpu_run(struct vcpu *vcpu)
 	r = vcpu_run_loaded(vcpu);
 
 	fpu_put_guest(vcpu);
+	if (vcpu->run->kvm_valid_regs)
+		sync_regs_store(vcpu);
 	vcpu_fill_run(vcpu);
 	if (vcpu->sigset_active) {
 		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);

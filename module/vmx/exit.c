@@ -110,6 +110,27 @@ void vmx_skip_insn(struct vcpu *vcpu)
 }
 
 /**
+ * vmx_get_exit_info - describe the last exit
+ * @vcpu: loaded, not entered since
+ * @info: out
+ */
+void vmx_get_exit_info(struct vcpu *vcpu, struct exit_info *info)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	*info = (struct exit_info) {
+		.reason = vmx->exit_reason,
+		.qualification = vmx_exit_qual(vmx),
+	};
+	if (exit_reason_failed_entry(vmx->exit_reason))
+		return;
+	info->idt_info = vmx->idt_info;
+	info->intr_info = vmx_intr_info(vmx);
+	if (intr_info_valid(info->intr_info) && (info->intr_info & INTR_INFO_DELIVER_CODE_MASK))
+		info->error_code = vmcs_read32(VM_EXIT_INTR_ERROR_CODE);
+}
+
+/**
  * vmx_delivery_error - an event's delivery exited in a way nobody can finish
  * @vcpu: the vCPU
  *

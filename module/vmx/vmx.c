@@ -125,6 +125,7 @@ const struct minikvm_vendor_ops vmx_ops = {
 	.skip_insn		= vmx_skip_insn,
 	.flush_tlb		= vmx_flush_tlb,
 	.flush_tlb_guest	= vmx_flush_tlb_guest,
+	.get_exit_info		= vmx_get_exit_info,
 	.dump			= vmx_dump,
 	.mmu_format		= &vmx_ept_format,
 };

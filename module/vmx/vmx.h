@@ -283,6 +283,7 @@ enum exit_action exit_tpr_threshold(struct vcpu *vcpu);
 enum exit_action exit_xsetbv(struct vcpu *vcpu);
 void vmx_skip_insn(struct vcpu *vcpu);
 enum exit_action vmx_delivery_error(struct vcpu *vcpu);
+void vmx_get_exit_info(struct vcpu *vcpu, struct exit_info *info);
 
 /* ---- inject.c ----------------------------------------------------------- */
 void vmx_complete_events(struct vcpu_vmx *vmx);

@@ -343,37 +343,6 @@ static enum exit_action complete_mmio(struct vcpu *vcpu)
 	return emul_run(vcpu);
 }
 
-/*
- * What cannot be emulated: ring 3 gets #UD, as if the instruction did not
- * exist. In ring 0 the VMM is told, with the instruction; if it runs the vCPU
- * again without a change the guest gets its #UD too.
- */
-static enum exit_action emul_failed(struct vcpu *vcpu)
-{
-	struct emul_ctx *c = vcpu->emul;
-	struct minikvm_run *run = vcpu->run;
-	int cpl = vendor->get_cpl(vcpu);
-
-	inject_ud(vcpu);
-	if (cpl == 3)
-		return EXIT_RESUME;
-
-	run->exit_reason = MINIKVM_EXIT_INTERNAL_ERROR;
-	run->emulation_failure.suberror = MINIKVM_INTERNAL_ERROR_EMULATION;
-	run->emulation_failure.ndata = 1;
-	run->emulation_failure.flags = 0;
-	if (c->nr_bytes) {
-		run->emulation_failure.ndata = 3;
-		run->emulation_failure.flags =
-			MINIKVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
-		run->emulation_failure.insn_size = c->nr_bytes;
-		memset(run->emulation_failure.insn_bytes, 0x90,
-		       sizeof(run->emulation_failure.insn_bytes));
-		memcpy(run->emulation_failure.insn_bytes, c->bytes, c->nr_bytes);
-	}
-	return EXIT_TO_USER;
-}
-
 /* ---- fetch -------------------------------------------------------------- */
 
 /* Append instruction bytes up to the next page boundary: 0, -EFAULT, -ENXIO. */
@@ -489,7 +458,7 @@ static enum exit_action emul_run(struct vcpu *vcpu)
 		case EXEC_WAIT:
 			return exit_to_user(vcpu, false);
 		case EXEC_UNKNOWN:
-			return emul_failed(vcpu);
+			return emulation_failed(vcpu, c->bytes, c->nr_bytes);
 		}
 		commit_registers(c);
 		c->nr_reads = 0;
@@ -549,7 +518,7 @@ enum exit_action mmio_exec(struct vcpu *vcpu, gpa_t gpa)
 		return EXIT_RESUME;
 	}
 	if (r)
-		return emul_failed(vcpu);
+		return emulation_failed(vcpu, c->bytes, c->nr_bytes);
 	c->exit_gpa = exit_gpa_is_operand(&c->x.insn) ? gpa : MK_INVALID_GPA;
 	c->x.stack_size = exit_gpa_is_operand(&c->x.insn) ? 0 : stack_size(vcpu, c->x.mode);
 	return emul_run(vcpu);

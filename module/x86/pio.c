@@ -223,7 +223,7 @@ static enum exit_action string_fault(struct vcpu *vcpu, int err, const struct gv
 		gva_inject(vcpu, fault);
 		return EXIT_RESUME;
 	}
-	return vcpu_internal_error(vcpu, MINIKVM_INTERNAL_ERROR_EMULATION);
+	return emulation_failed(vcpu, NULL, 0);
 }
 
 /* Elements that fit one exit: within the page, forward only, and the batch. */

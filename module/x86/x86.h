@@ -147,6 +147,10 @@ enum exit_action pio_exec(struct vcpu *vcpu);
 enum exit_action mmio_exec(struct vcpu *vcpu, gpa_t gpa);
 void emul_free(struct vcpu *vcpu);
 
+/* ---- failure.c: what cannot be emulated ---------------------------------- */
+enum exit_action emulation_failed(struct vcpu *vcpu, const u8 *bytes, u8 nr_bytes);
+enum exit_action emulation_failure_exit(struct vcpu *vcpu, const u8 *bytes, u8 nr_bytes);
+
 /* ---- hypercall.c, pvclock.c --------------------------------------------- */
 enum exit_action hypercall_exec(struct vcpu *vcpu);	/* VMCALL/VMMCALL, not yet skipped */
 void pvclock_vm_init(struct vm *vm);
