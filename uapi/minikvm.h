@@ -426,6 +426,7 @@ struct minikvm_irqfd {
 #define MINIKVM_IOEVENTFD_FLAG_DATAMATCH	0x1
 #define MINIKVM_IOEVENTFD_FLAG_PIO		0x2
 #define MINIKVM_IOEVENTFD_FLAG_DEASSIGN		0x4
+#define MINIKVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY 0x8	/* never signalled on x86 */
 
 /**
  * struct minikvm_ioeventfd - a guest write that signals an eventfd
@@ -443,6 +444,66 @@ struct minikvm_ioeventfd {
 	__s32 fd;
 	__u32 flags;
 	__u8 pad[36];
+};
+
+/**
+ * struct minikvm_coalesced_mmio_zone - addresses whose writes are queued
+ *			(MINIKVM_REGISTER_, MINIKVM_UNREGISTER_COALESCED_MMIO)
+ * @addr: in: first port or GPA
+ * @size: in: bytes
+ * @pio: in: 1 for ports, 0 for memory
+ */
+struct minikvm_coalesced_mmio_zone {
+	__u64 addr;
+	__u32 size;
+	union {
+		__u32 pad;
+		__u32 pio;
+	};
+};
+
+/**
+ * struct minikvm_coalesced_mmio - one queued write
+ * @phys_addr: out: port or GPA
+ * @len: out: bytes of @data
+ * @pio: out: 1 for a port, 0 for memory
+ */
+struct minikvm_coalesced_mmio {
+	__u64 phys_addr;
+	__u32 len;
+	union {
+		__u32 pad;
+		__u32 pio;
+	};
+	__u8 data[8];
+};
+
+/**
+ * struct minikvm_coalesced_mmio_ring - the writes of all vCPUs of a VM, page
+ *			MINIKVM_COALESCED_MMIO_PAGE_OFFSET of any vCPU's mapping
+ * @first: in: the oldest entry, advanced by userspace
+ * @last: out: behind the newest one; equal to @first: empty
+ */
+struct minikvm_coalesced_mmio_ring {
+	__u32 first, last;
+	struct minikvm_coalesced_mmio coalesced_mmio[];
+};
+
+/* Entries of the ring, both indices wrap there: what fits a page of 4096 bytes. */
+#define MINIKVM_COALESCED_MMIO_MAX	170
+
+#define MINIKVM_CREATE_DEVICE_TEST	1	/* only ask whether it could be made */
+
+/**
+ * struct minikvm_create_device - an in-kernel device of a kind (MINIKVM_CREATE_DEVICE)
+ * @type: in: none is known on x86
+ * @fd: out
+ * @flags: in: MINIKVM_CREATE_DEVICE_TEST
+ */
+struct minikvm_create_device {
+	__u32 type;
+	__u32 fd;
+	__u32 flags;
 };
 
 #define MINIKVM_CLOCK_TSC_STABLE	0x2
@@ -506,6 +567,10 @@ struct minikvm_enable_cap {
 #define MINIKVM_GET_PIT			_IOWR(MINIKVMIO, 0x65, struct minikvm_pit_state)
 #define MINIKVM_SET_PIT			_IOR(MINIKVMIO, 0x66, struct minikvm_pit_state)
 #define MINIKVM_IRQ_LINE_STATUS		_IOWR(MINIKVMIO, 0x67, struct minikvm_irq_level)
+#define MINIKVM_REGISTER_COALESCED_MMIO	_IOW(MINIKVMIO, 0x67, \
+					     struct minikvm_coalesced_mmio_zone)
+#define MINIKVM_UNREGISTER_COALESCED_MMIO _IOW(MINIKVMIO, 0x68, \
+					       struct minikvm_coalesced_mmio_zone)
 #define MINIKVM_SET_GSI_ROUTING		_IOW(MINIKVMIO, 0x6a, struct minikvm_irq_routing)
 #define MINIKVM_REINJECT_CONTROL	_IO(MINIKVMIO, 0x71)
 #define MINIKVM_IRQFD			_IOW(MINIKVMIO, 0x76, struct minikvm_irqfd)
@@ -518,6 +583,7 @@ struct minikvm_enable_cap {
 #define MINIKVM_SET_PIT2		_IOW(MINIKVMIO, 0xa0, struct minikvm_pit_state2)
 #define MINIKVM_ENABLE_CAP		_IOW(MINIKVMIO, 0xa3, struct minikvm_enable_cap)
 #define MINIKVM_SIGNAL_MSI		_IOW(MINIKVMIO, 0xa5, struct minikvm_msi)
+#define MINIKVM_CREATE_DEVICE		_IOWR(MINIKVMIO, 0xe0, struct minikvm_create_device)
 
 /* ---- ioctls of a vCPU fd ------------------------------------------------ */
 
@@ -624,6 +690,7 @@ struct minikvm_enable_cap {
 #define MINIKVM_CAP_IMMEDIATE_EXIT			136
 #define MINIKVM_CAP_GET_MSR_FEATURES			153
 #define MINIKVM_CAP_NESTED_STATE			157
+#define MINIKVM_CAP_COALESCED_PIO			162
 #define MINIKVM_CAP_EXCEPTION_PAYLOAD			164
 #define MINIKVM_CAP_MANUAL_DIRTY_LOG_PROTECT2		168
 #define MINIKVM_CAP_X86_USER_SPACE_MSR			188
