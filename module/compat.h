@@ -9,6 +9,7 @@
 
 #include <linux/context_tracking.h>
 #include <linux/entry-kvm.h>
+#include <linux/eventfd.h>
 #include <linux/irqflags.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
@@ -162,6 +163,16 @@ static inline int compat_follow_pfn(struct vm_area_struct *vma, unsigned long ad
 #else
 #define COMPAT_NMI_ENTRY	asm_exc_nmi_kvm_vmx
 #endif
+
+/* Linux 6.8 dropped the count, which everybody gave as 1. Any context but NMI. */
+static inline void compat_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(ctx, 1);
+#else
+	eventfd_signal(ctx);
+#endif
+}
 
 /*
  * VMSCAPE: kernels that know of it want to hear that a guest ran, and then keep

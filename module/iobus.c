@@ -11,12 +11,14 @@
  */
 #define pr_fmt(fmt) "minikvm: " fmt
 
+#include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "minikvm.h"
 #include "iobus.h"
 
 #define IOBUS_MAX_RANGES	1000	/* per bus, as in KVM */
+#define IOBUS_MAX_MANY		65536	/* per bus, of devices whose ops say many */
 
 /**
  * struct io_range - one device's place on a bus
@@ -77,7 +79,7 @@ void iobus_destroy(struct vm *vm)
 			if (bus->ranges[n].dev)
 				io_device_free(bus->ranges[n].dev);
 		RCU_INIT_POINTER(vm->buses[i], NULL);
-		kfree(bus);
+		kvfree(bus);
 	}
 }
 
@@ -120,35 +122,40 @@ static void iobus_fill(struct io_bus *to, const struct io_bus *from, const struc
  * @dev: the device, owned by the bus from now on if its ops have a free()
  *
  * Context: vm->slots_lock held; waits for readers.
- * Return: 0; -ENOMEM; -ENOSPC when the bus is full; -EINVAL when the range wraps.
+ * Return: 0; -ENOMEM; -ENOSPC when the bus is full: IOBUS_MAX_RANGES, of devices
+ * whose ops say many IOBUS_MAX_MANY; -EINVAL when the range wraps.
  */
 int iobus_attach(struct vm *vm, enum io_bus_nr nr, gpa_t base, u64 len, struct io_device *dev)
 {
 	struct io_bus *old = iobus_locked(vm, nr);
 	struct io_range range = {
 		.base = base,
-		.end = base + (len ?: 1),
+		.end = len ? base + len : min(base, U64_MAX - 1) + 1,
 		.any_len = !len,
 		.dev = dev,
 	};
 	struct io_bus *new;
-	int i, count = 0;
+	int i, count = 0, alike = 0;
 
-	if (range.end <= base)
+	if (len && range.end <= base)
 		return -EINVAL;
-	for (i = 0; old && i < old->nr; i++)
-		count += !!old->ranges[i].dev;
-	if (count >= IOBUS_MAX_RANGES)
+	for (i = 0; old && i < old->nr; i++) {
+		struct io_device *other = old->ranges[i].dev;
+
+		count += !!other;
+		alike += other && other->ops->many == dev->ops->many;
+	}
+	if (alike >= (dev->ops->many ? IOBUS_MAX_MANY : IOBUS_MAX_RANGES))
 		return -ENOSPC;
 
-	new = kzalloc(struct_size(new, ranges, count + 1), GFP_KERNEL_ACCOUNT);
+	new = kvzalloc(struct_size(new, ranges, count + 1), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
 	iobus_fill(new, old, &range);
 
 	rcu_assign_pointer(vm->buses[nr], new);
 	synchronize_srcu_expedited(&vm->srcu);
-	kfree(old);
+	kvfree(old);
 	return 0;
 }
 
@@ -260,7 +267,7 @@ int iobus_read(struct vcpu *vcpu, enum io_bus_nr nr, gpa_t addr, int len, void *
  * @vcpu: the vCPU that writes, by its own thread
  * @nr: which bus
  * @addr: port or GPA
- * @len: bytes, 1 to 8
+ * @len: bytes, 1 to 8; 0 on IO_BUS_FAST_MMIO, where only the address is known
  * @data: @len bytes
  *
  * Return: 0 taken; -EOPNOTSUPP nobody did, ask userspace.

@@ -8,7 +8,13 @@
 
 #include "minikvm.h"
 
-enum io_bus_nr { IO_BUS_PIO, IO_BUS_MMIO, NR_IO_BUSES };
+/*
+ * IO_BUS_FAST_MMIO holds what is reached by its address alone: an access that
+ * the CPU marks as MMIO needs no decoding there. IO_BUS_CCW is the
+ * notification bus of another architecture, which KVM takes ioeventfds for
+ * everywhere; no guest here writes to it.
+ */
+enum io_bus_nr { IO_BUS_PIO, IO_BUS_MMIO, IO_BUS_FAST_MMIO, IO_BUS_CCW, NR_IO_BUSES };
 
 struct io_device;
 
@@ -16,12 +22,14 @@ struct io_device;
  * struct io_device_ops - how a device is reached
  * @read: @write: 0 handled, -EOPNOTSUPP: not mine after all, ask the next one
  * @free: last reference gone (bus destroyed or device detached)
+ * @many: a VM may have thousands of these: they have a limit of their own
  */
 struct io_device_ops {
 	int (*read)(struct vcpu *vcpu, struct io_device *dev, gpa_t addr, int len, void *data);
 	int (*write)(struct vcpu *vcpu, struct io_device *dev, gpa_t addr, int len,
 		     const void *data);
 	void (*free)(struct io_device *dev);
+	bool many;
 };
 
 struct io_device {
@@ -36,4 +44,10 @@ void iobus_detach(struct vm *vm, enum io_bus_nr bus, struct io_device *dev);
 /* vCPU thread: 0 handled, -EOPNOTSUPP nobody answers (go to userspace). */
 int iobus_read(struct vcpu *vcpu, enum io_bus_nr bus, gpa_t addr, int len, void *data);
 int iobus_write(struct vcpu *vcpu, enum io_bus_nr bus, gpa_t addr, int len, const void *data);
+
+/* Is anything at all on the bus? A hint, without SRCU: what comes later may be missed. */
+static inline bool iobus_used(struct vm *vm, enum io_bus_nr bus)
+{
+	return rcu_access_pointer(vm->buses[bus]);
+}
 #endif

@@ -18,6 +18,7 @@
 
 #include "minikvm.h"
 #include "compat.h"
+#include "irqchip/irqfd.h"
 #include "x86/x86.h"
 
 MODULE_DESCRIPTION("mini-KVM: KVM's kernel half, small enough to read");
@@ -185,7 +186,7 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case MINIKVM_CHECK_EXTENSION:
 		return check_extension(NULL, arg);
 	case MINIKVM_GET_VCPU_MMAP_SIZE:
-		/* Run page, PIO payload, and KVM's third page (unused so far). */
+		/* Run page, PIO payload, coalesced writes. */
 		return arg ? -EINVAL : 3 * PAGE_SIZE;
 	case MINIKVM_GET_SUPPORTED_CPUID:
 		return cpuid_get_supported(argp, false);
@@ -220,9 +221,12 @@ static int __init minikvm_init(void)
 	int err;
 
 	cpuid_host_init();
-	err = vendor->setup();
+	err = irqfd_init();
 	if (err)
 		return err;
+	err = vendor->setup();
+	if (err)
+		goto exit_irqfd;
 
 	err = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "kvm/minikvm:online",
 					hardware_cpu_online, hardware_cpu_offline);
@@ -246,6 +250,8 @@ unregister:
 	cpuhp_remove_state_nocalls(hotplug_state);
 unsetup:
 	vendor->unsetup();
+exit_irqfd:
+	irqfd_exit();
 	return err;
 }
 
@@ -260,6 +266,7 @@ static void __exit minikvm_exit(void)
 	mmu_notifier_synchronize();
 	rcu_barrier();
 	vendor->unsetup();
+	irqfd_exit();
 }
 
 module_init(minikvm_init);

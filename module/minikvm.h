@@ -50,6 +50,7 @@ struct pic;
 struct pit;
 struct irq_routing_table;
 struct io_bus;
+struct coalesced;
 struct memslots;
 
 /*
@@ -361,7 +362,9 @@ struct vm {
 	bool exception_payload;		/* VCPU_EVENTS tells pending from injected */
 	bool triple_fault_event;	/* and has the triple fault */
 
-	struct io_bus __rcu *buses[2];	/* enum io_bus_nr */
+	struct io_bus __rcu *buses[4];	/* enum io_bus_nr */
+	struct list_head ioeventfds;	/* ioeventfd.c; under @slots_lock */
+	struct coalesced *coalesced;	/* coalesced.c */
 
 	/* In-kernel interrupt chips; NULL until CREATE_IRQCHIP. */
 	struct mutex irq_lock;		/* routing updates */
@@ -375,6 +378,10 @@ struct vm {
 	DECLARE_BITMAP(split_eoi_vectors, 256);	/* split: whose EOI it may want */
 	bool x2apic_format;		/* X2APIC_API: ids in the ABI have 32 bits */
 	bool x2apic_no_quirk;		/* X2APIC_API: 0xff is an id in x2APIC mode */
+	struct mutex irqfd_lock;	/* assigning; the resamplers: irqfd.c */
+	spinlock_t irqfd_list_lock;	/* @irqfds; inside an eventfd's own lock */
+	struct list_head irqfds;
+	struct list_head resamplers;
 	struct mutex apic_map_lock;
 	void __rcu *apic_map;		/* struct apic_map, lapic_ipi.c */
 

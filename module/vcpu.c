@@ -13,6 +13,7 @@
 
 #include "minikvm.h"
 #include "compat.h"
+#include "eventfd.h"
 #include "irqchip/irqchip.h"
 #include "irqchip/lapic.h"
 #include "x86/x86.h"
@@ -105,6 +106,8 @@ static vm_fault_t vcpu_mmap_fault(struct vm_fault *vmf)
 		page = virt_to_page(vcpu->run);
 	else if (vmf->pgoff == MINIKVM_PIO_PAGE_OFFSET)
 		page = virt_to_page(vcpu->pio_data);
+	else if (vmf->pgoff == MINIKVM_COALESCED_MMIO_PAGE_OFFSET)
+		page = coalesced_page(vcpu->vm);
 	else
 		return VM_FAULT_SIGBUS;
 	get_page(page);

@@ -18,9 +18,11 @@
 #include "minikvm.h"
 #include "compat.h"
 #include "memslot.h"
+#include "eventfd.h"
 #include "iobus.h"
 #include "mmu/mmu.h"
 #include "irqchip/irqchip.h"
+#include "irqchip/irqfd.h"
 #include "irqchip/lapic.h"
 #include "x86/x86.h"
 
@@ -68,6 +70,7 @@ static void vm_destroy(struct vm *vm)
 		vcpu_destroy(vm->vcpus[i]);
 	irqchip_destroy(vm);
 	iobus_destroy(vm);
+	coalesced_destroy(vm);
 	memslots_destroy(vm);
 	vendor->vm_destroy(vm);
 	hardware_put();
@@ -103,6 +106,8 @@ static struct vm *vm_alloc(void)
 	mutex_init(&vm->irq_lock);
 	mutex_init(&vm->apic_map_lock);
 	raw_spin_lock_init(&vm->tsc_lock);
+	INIT_LIST_HEAD(&vm->ioeventfds);
+	irqfd_vm_init(vm);
 	vm->owner_pid = task_pid_nr(current);
 	mmgrab(current->mm);
 	vm->mm = current->mm;
@@ -124,12 +129,17 @@ static struct vm *vm_alloc(void)
 	err = iobus_init(vm);
 	if (err)
 		goto destroy_memslots;
+	err = coalesced_init(vm);
+	if (err)
+		goto destroy_iobus;
 	pvclock_vm_init(vm);
 	err = mmu_vm_init(vm);
 	if (err)
-		goto destroy_iobus;
+		goto destroy_coalesced;
 	return vm;
 
+destroy_coalesced:
+	coalesced_destroy(vm);
 destroy_iobus:
 	iobus_destroy(vm);
 destroy_memslots:
@@ -151,7 +161,11 @@ drop_mm:
 
 static int vm_release(struct inode *inode, struct file *file)
 {
-	vm_put(file->private_data);
+	struct vm *vm = file->private_data;
+
+	/* Nobody can deassign them any more, though vCPUs may go on. */
+	irqfd_release(vm);
+	vm_put(vm);
 	return 0;
 }
 

@@ -9,8 +9,10 @@
 #include <linux/uaccess.h>
 
 #include "minikvm.h"
+#include "eventfd.h"
 #include "memslot.h"
 #include "irqchip/irqchip.h"
+#include "irqchip/irqfd.h"
 #include "x86/x86.h"
 
 static int vm_ioctl_set_tss_addr(struct vm *vm, unsigned long addr)
@@ -183,6 +185,44 @@ static int vm_ioctl_get_dirty_log(struct vm *vm, void __user *argp)
 	return memslot_get_dirty_log(vm, &log);
 }
 
+static int vm_ioctl_irqfd(struct vm *vm, void __user *argp)
+{
+	struct minikvm_irqfd args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	return irqfd_set(vm, &args);
+}
+
+static int vm_ioctl_ioeventfd(struct vm *vm, void __user *argp)
+{
+	struct minikvm_ioeventfd args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	return ioeventfd_set(vm, &args);
+}
+
+static int vm_ioctl_coalesced(struct vm *vm, unsigned int cmd, void __user *argp)
+{
+	struct minikvm_coalesced_mmio_zone zone;
+
+	if (copy_from_user(&zone, argp, sizeof(zone)))
+		return -EFAULT;
+	return cmd == MINIKVM_REGISTER_COALESCED_MMIO ? coalesced_register(vm, &zone) :
+							coalesced_unregister(vm, &zone);
+}
+
+/* No type of device is known: not even whether one could be made has another answer. */
+static int vm_ioctl_create_device(void __user *argp)
+{
+	struct minikvm_create_device args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	return -ENODEV;
+}
+
 static int vm_ioctl_enable_cap(struct vm *vm, void __user *argp)
 {
 	struct minikvm_enable_cap cap;
@@ -239,6 +279,15 @@ long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vm_ioctl_signal_msi(vm, argp);
 	case MINIKVM_SET_GSI_ROUTING:
 		return vm_ioctl_set_gsi_routing(vm, argp);
+	case MINIKVM_IRQFD:
+		return vm_ioctl_irqfd(vm, argp);
+	case MINIKVM_IOEVENTFD:
+		return vm_ioctl_ioeventfd(vm, argp);
+	case MINIKVM_REGISTER_COALESCED_MMIO:
+	case MINIKVM_UNREGISTER_COALESCED_MMIO:
+		return vm_ioctl_coalesced(vm, cmd, argp);
+	case MINIKVM_CREATE_DEVICE:
+		return vm_ioctl_create_device(argp);
 	case MINIKVM_CREATE_PIT2:
 		return vm_ioctl_create_pit2(vm, argp);
 	case MINIKVM_GET_PIT2:

@@ -41,6 +41,8 @@ int irqchip_set(struct vm *vm, const struct minikvm_irqchip *chip);
  * >0 delivered to that many, as IRQ_LINE_STATUS reports.
  */
 int irq_set_level(struct vm *vm, u32 gsi, int level, int source);
+/* An edge: the GSI goes high and low again. Same contexts. */
+void irq_pulse(struct vm *vm, u32 gsi);
 /* SIGNAL_MSI: as irq_set_level; -EINVAL on flags. */
 int irq_send_msi(struct vm *vm, const struct minikvm_msi *msi);
 /* SET_GSI_ROUTING: replaces the table. -EINVAL, -ENOMEM. */

@@ -14,6 +14,7 @@
 #include "apic_regs.h"
 #include "chips.h"
 #include "irqchip.h"
+#include "irqfd.h"
 #include "lapic.h"
 #include "pic_chip.h"
 
@@ -83,6 +84,25 @@ static int irq_route_set(struct vm *vm, const struct irq_route *route, int level
 			   source, level);
 }
 
+/* Copied, so that nothing is held while the chips do their work; returns how many. */
+static int irq_routes_of(struct vm *vm, u32 gsi, struct irq_route *routes)
+{
+	struct irq_routing_table *table;
+	int idx, nr = 0;
+
+	idx = srcu_read_lock(&vm->srcu);
+	table = srcu_dereference(vm->routing, &vm->srcu);
+	if (table && gsi < table->nr_gsi) {
+		const struct irq_route *from;
+
+		from = &table->routes[array_index_nospec(gsi, table->nr_gsi) * ROUTES_PER_GSI];
+		for (; nr < ROUTES_PER_GSI && from[nr].type; nr++)
+			routes[nr] = from[nr];
+	}
+	srcu_read_unlock(&vm->srcu, idx);
+	return nr;
+}
+
 /**
  * irq_set_level - drive a GSI
  * @vm: a VM with in-kernel chips
@@ -97,21 +117,10 @@ static int irq_route_set(struct vm *vm, const struct irq_route *route, int level
 int irq_set_level(struct vm *vm, u32 gsi, int level, int source)
 {
 	struct irq_route routes[ROUTES_PER_GSI];
-	struct irq_routing_table *table;
-	int i, idx, one, total = -1;
-	bool known = false;
+	int i, one, nr, total = -1;
 
-	/* Copied, so that nothing is held while the chips do their work. */
-	idx = srcu_read_lock(&vm->srcu);
-	table = srcu_dereference(vm->routing, &vm->srcu);
-	if (table && gsi < table->nr_gsi) {
-		gsi = array_index_nospec(gsi, table->nr_gsi);
-		memcpy(routes, &table->routes[gsi * ROUTES_PER_GSI], sizeof(routes));
-		known = true;
-	}
-	srcu_read_unlock(&vm->srcu, idx);
-
-	for (i = 0; known && i < ROUTES_PER_GSI && routes[i].type; i++) {
+	nr = irq_routes_of(vm, gsi, routes);
+	for (i = 0; i < nr; i++) {
 		one = irq_route_set(vm, &routes[i], level, source);
 		if (one >= 0)
 			total = max(total, 0) + one;
@@ -120,18 +129,39 @@ int irq_set_level(struct vm *vm, u32 gsi, int level, int source)
 }
 
 /**
+ * irq_pulse - an edge: userspace's source drives a GSI high and low again
+ * @vm: a VM with in-kernel chips
+ * @gsi: which; one without a route does nothing
+ *
+ * Context: any, hard interrupts included.
+ */
+void irq_pulse(struct vm *vm, u32 gsi)
+{
+	struct irq_route routes[ROUTES_PER_GSI];
+	int i, nr;
+
+	nr = irq_routes_of(vm, gsi, routes);
+	for (i = 0; i < nr; i++)
+		irq_route_set(vm, &routes[i], 1, IRQ_SOURCE_USER);
+	for (i = 0; i < nr; i++)
+		if (routes[i].type != MINIKVM_IRQ_ROUTING_MSI)
+			irq_route_set(vm, &routes[i], 0, IRQ_SOURCE_USER);
+}
+
+/**
  * irq_send_msi - SIGNAL_MSI
  * @vm: a VM with in-kernel chips
  * @msi: the message
  *
- * Return: >0 how many CPUs took it, 0 blocked, <0 no CPU meant; -EINVAL for flags,
- * or with 32-bit destinations (X2APIC_API) reserved bits of the address.
+ * Return: >0 how many CPUs took it, 0 blocked, <0 no CPU meant; -EINVAL for an
+ * unknown flag, or with 32-bit destinations (X2APIC_API) reserved bits of the address.
  */
 int irq_send_msi(struct vm *vm, const struct minikvm_msi *msi)
 {
 	struct lapic_msg msg;
 
-	if (msi->flags || msi_decode(vm, &msg, msi->address_lo, msi->address_hi, msi->data))
+	if ((msi->flags & ~ROUTING_FLAG_DEVID) ||
+	    msi_decode(vm, &msg, msi->address_lo, msi->address_hi, msi->data))
 		return -EINVAL;
 	return lapic_deliver(vm, NULL, &msg);
 }
@@ -154,8 +184,13 @@ static int irq_gsi_of_pin(struct vm *vm, u32 chip, u32 pin)
 /* The guest finished an interrupt that came from this pin. */
 void irq_acked(struct vm *vm, u32 chip, u32 pin)
 {
-	if (irq_gsi_of_pin(vm, chip, pin) == PIT_GSI)
+	int gsi = irq_gsi_of_pin(vm, chip, pin);
+
+	if (gsi < 0)
+		return;
+	if (gsi == PIT_GSI)
 		pit_acked(vm);
+	irqfd_acked(vm, gsi);
 }
 
 /* The guest unmasked a pin. */
@@ -167,7 +202,11 @@ void irq_unmasked(struct vm *vm, u32 chip, u32 pin)
 
 bool irq_ack_wanted(struct vm *vm, u32 chip, u32 pin)
 {
-	return READ_ONCE(vm->pit) && irq_gsi_of_pin(vm, chip, pin) == PIT_GSI;
+	int gsi = irq_gsi_of_pin(vm, chip, pin);
+
+	if (gsi < 0)
+		return false;
+	return (gsi == PIT_GSI && READ_ONCE(vm->pit)) || irqfd_ack_wanted(vm, gsi);
 }
 
 /* ---- the table ---------------------------------------------------------------------- */

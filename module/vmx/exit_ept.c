@@ -5,7 +5,10 @@
  * Source: Intel SDM vol. 3C (December 2023), "Exit Qualification for EPT
  * Violations", "EPT Misconfigurations".
  */
+#include <asm/cpufeature.h>
+
 #include "vmx.h"
+#include "../iobus.h"
 #include "../mmu/mmu.h"
 #include "../x86/x86.h"
 
@@ -61,6 +64,21 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
 	return map_or_emulate(vcpu, gpa, flags);
 }
 
+/*
+ * A write that only has to be noticed, whatever it writes: an ioeventfd of any
+ * length. Nothing says here that it is a write; KVM takes a read for one, too.
+ *
+ * The SDM does not promise the length of the instruction for this exit, but
+ * every CPU has it. A hypervisor below might not.
+ */
+static bool mmio_noticed(struct vcpu *vcpu, gpa_t gpa)
+{
+	if (!iobus_used(vcpu->vm, IO_BUS_FAST_MMIO) || intr_info_valid(to_vmx(vcpu)->idt_info) ||
+	    boot_cpu_has(X86_FEATURE_HYPERVISOR))
+		return false;
+	return !iobus_write(vcpu, IO_BUS_FAST_MMIO, gpa, 0, NULL);
+}
+
 /**
  * exit_ept_misconfig - an entry marked as MMIO
  * @vcpu: the vCPU
@@ -69,5 +87,11 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
  */
 enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
 {
-	return emulate_access(vcpu, vmcs_read64(GUEST_PHYSICAL_ADDRESS));
+	gpa_t gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
+
+	if (mmio_noticed(vcpu, gpa)) {
+		vmx_skip_insn(vcpu);
+		return EXIT_RESUME;
+	}
+	return emulate_access(vcpu, gpa);
 }
