@@ -318,7 +318,7 @@ static int irqfd_assign(struct vm *vm, const struct minikvm_irqfd *args)
 	int err;
 
 	/* Only the chips of the kernel tell of an acknowledgment. */
-	if (!irqchip_in_kernel(vm) || (resample && !vm->ioapic))
+	if (!irqchip_in_kernel(vm) || (resample && irqchip_split(vm)))
 		return -EINVAL;
 
 	/* Held to the end: as long as it is, the eventfd does not hang up. */
