@@ -64,6 +64,7 @@ static void vm_destroy(struct vm *vm)
 
 	/* Timers and chips first: they kick vCPUs. */
 	pit_destroy(vm);
+	irqchip_stop(vm);
 	/* Until here the host's mm may change, which looks at the vCPUs. */
 	mmu_vm_destroy(vm);
 	for (i = 0; i < vm->nr_vcpus; i++)

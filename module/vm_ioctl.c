@@ -69,6 +69,52 @@ static int vm_ioctl_create_pit2(struct vm *vm, void __user *argp)
 	return err;
 }
 
+/* What came before PIT2: port 0x61 is always served, and flags do not exist. */
+static int vm_ioctl_create_pit(struct vm *vm)
+{
+	int err;
+
+	mutex_lock(&vm->lock);
+	err = pit_create(vm, MINIKVM_PIT_SPEAKER_DUMMY);
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
+static int vm_ioctl_pit(struct vm *vm, unsigned int cmd, void __user *argp)
+{
+	struct minikvm_pit_state2 state;
+	struct minikvm_pit_state old;
+	int err;
+
+	/* GET copies in as well, as in KVM. */
+	if (copy_from_user(&old, argp, sizeof(old)))
+		return -EFAULT;
+	mutex_lock(&vm->lock);
+	err = pit_get_state(vm, &state);
+	if (!err && cmd == MINIKVM_SET_PIT) {
+		memcpy(state.channels, old.channels, sizeof(state.channels));
+		err = pit_set_state(vm, &state);
+	}
+	mutex_unlock(&vm->lock);
+	if (err || cmd == MINIKVM_SET_PIT)
+		return err;
+	memcpy(old.channels, state.channels, sizeof(old.channels));
+	return copy_to_user(argp, &old, sizeof(old)) ? -EFAULT : 0;
+}
+
+static int vm_ioctl_reinject_control(struct vm *vm, void __user *argp)
+{
+	struct minikvm_reinject_control control;
+	int err;
+
+	if (copy_from_user(&control, argp, sizeof(control)))
+		return -EFAULT;
+	mutex_lock(&vm->lock);
+	err = pit_set_reinject(vm, control.pit_reinject);
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
 static int vm_ioctl_pit2(struct vm *vm, unsigned int cmd, void __user *argp)
 {
 	struct minikvm_pit_state2 state;
@@ -290,6 +336,13 @@ long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vm_ioctl_create_device(argp);
 	case MINIKVM_CREATE_PIT2:
 		return vm_ioctl_create_pit2(vm, argp);
+	case MINIKVM_CREATE_PIT:
+		return vm_ioctl_create_pit(vm);
+	case MINIKVM_GET_PIT:
+	case MINIKVM_SET_PIT:
+		return vm_ioctl_pit(vm, cmd, argp);
+	case MINIKVM_REINJECT_CONTROL:
+		return vm_ioctl_reinject_control(vm, argp);
 	case MINIKVM_GET_PIT2:
 	case MINIKVM_SET_PIT2:
 		return vm_ioctl_pit2(vm, cmd, argp);

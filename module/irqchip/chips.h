@@ -11,6 +11,7 @@
 #define PIT_GSI		0	/* the line the PIT's channel 0 drives */
 
 int ioapic_create(struct vm *vm);
+void ioapic_stop(struct vm *vm);		/* before the vCPUs go */
 void ioapic_destroy(struct vm *vm);
 int ioapic_set_irq(struct vm *vm, int pin, int source, int level);
 void ioapic_rescan(struct vm *vm);

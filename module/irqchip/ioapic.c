@@ -5,7 +5,9 @@
  *
  * An edge pin sends once per rising edge that finds it unmasked. A level pin
  * sends when it is high and its Remote IRR bit is clear; the EOI clears the bit
- * and, if the line is still high, the pin sends again.
+ * and, if the line is still high, the pin sends again. A guest that never calms
+ * the device down would do nothing else: after STORM_LENGTH times in a row the
+ * pin takes a rest, in which the guest gets somewhere.
  *
  * Source: Intel 82093AA I/O Advanced Programmable Interrupt Controller data
  * sheet (May 1996), "Register Description" and "I/O Redirection Table
@@ -16,6 +18,7 @@
 #include <linux/bitmap.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "../minikvm.h"
 #include "../iobus.h"
@@ -35,6 +38,10 @@
 #define IOAPIC_REG_REDIR	0x10
 #define IOAPIC_VERSION_VALUE	(0x11 | (MINIKVM_IOAPIC_NUM_PINS - 1) << 16)
 
+/* How often an EOI may find its line still high, and how long the pin then rests. */
+#define STORM_LENGTH		10000
+#define STORM_REST		(HZ / 100)
+
 /* Halves of an entry. Delivery status (12) and Remote IRR (14) are read-only. */
 #define REDIR_LOW_WRITABLE	0x0001afffu
 #define REDIR_LOW_READONLY	0x00005000u
@@ -48,6 +55,8 @@
  * @s: registers; @s.irr holds the level of each line as last seen
  * @sent: edge pins whose current high level was already sent
  * @lines: per pin, which sources hold it high
+ * @storm: per pin, how many EOIs in a row found it still high
+ * @rested: sends for the pins that took a rest
  * @ack_vectors: vectors whose EOI must come here; written under @lock, read
  *	without
  */
@@ -58,6 +67,8 @@ struct ioapic {
 	struct minikvm_ioapic_state s;
 	u32 sent;
 	unsigned long lines[MINIKVM_IOAPIC_NUM_PINS];
+	u32 storm[MINIKVM_IOAPIC_NUM_PINS];
+	struct delayed_work rested;
 	DECLARE_BITMAP(ack_vectors, 256);
 };
 
@@ -137,6 +148,34 @@ int ioapic_set_irq(struct vm *vm, int pin, int source, int level)
 
 /* ---- end of interrupt -------------------------------------------------------------- */
 
+/* @lock held: a level pin's Remote IRR bit fell. */
+static void ioapic_send_again(struct ioapic *ioapic, int pin)
+{
+	if (ioapic->s.redirtbl[pin].fields.mask || !(ioapic->s.irr & BIT(pin))) {
+		ioapic->storm[pin] = 0;
+		return;
+	}
+	if (++ioapic->storm[pin] < STORM_LENGTH) {
+		ioapic_send(ioapic, pin);
+		return;
+	}
+	ioapic->storm[pin] = 0;
+	schedule_delayed_work(&ioapic->rested, STORM_REST);
+}
+
+static void ioapic_rested(struct work_struct *work)
+{
+	struct ioapic *ioapic = container_of(work, struct ioapic, rested.work);
+	unsigned long flags;
+	int pin;
+
+	spin_lock_irqsave(&ioapic->lock, flags);
+	for (pin = 0; pin < MINIKVM_IOAPIC_NUM_PINS; pin++)
+		if (ioapic->s.redirtbl[pin].fields.trig_mode && (ioapic->s.irr & BIT(pin)))
+			ioapic_send(ioapic, pin);
+	spin_unlock_irqrestore(&ioapic->lock, flags);
+}
+
 /**
  * ioapic_handles_vector - does anyone here wait for the EOI of a vector
  * @vm: the VM
@@ -188,8 +227,7 @@ void ioapic_eoi(struct vcpu *vcpu, u8 vector, bool level)
 		if (e->fields.vector != vector || !e->fields.trig_mode)
 			continue;
 		e->fields.remote_irr = 0;
-		if (ioapic->s.irr & BIT(pin))
-			ioapic_send(ioapic, pin);
+		ioapic_send_again(ioapic, pin);
 	}
 	spin_unlock_irqrestore(&ioapic->lock, flags);
 }
@@ -352,6 +390,7 @@ int ioapic_create(struct vm *vm)
 	ioapic->dev.ops = &ioapic_ops;
 	ioapic->vm = vm;
 	spin_lock_init(&ioapic->lock);
+	INIT_DELAYED_WORK(&ioapic->rested, ioapic_rested);
 	ioapic->s.base_address = IOAPIC_BASE;
 	for (pin = 0; pin < MINIKVM_IOAPIC_NUM_PINS; pin++)
 		ioapic->s.redirtbl[pin].fields.mask = 1;
@@ -368,8 +407,19 @@ int ioapic_create(struct vm *vm)
 }
 
 /**
+ * ioapic_stop - no pin sends by itself any more
+ * @vm: a VM whose vCPUs do not run any more, but exist; safe without an I/O APIC
+ */
+void ioapic_stop(struct vm *vm)
+{
+	if (vm->ioapic)
+		cancel_delayed_work_sync(&vm->ioapic->rested);
+}
+
+/**
  * ioapic_destroy - undo ioapic_create()
- * @vm: a VM whose vCPUs do not run any more
+ * @vm: a VM whose vCPUs do not run any more, after ioapic_stop() unless it never
+ *	had any
  */
 void ioapic_destroy(struct vm *vm)
 {

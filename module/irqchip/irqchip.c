@@ -45,6 +45,15 @@ destroy_pic:
 }
 
 /**
+ * irqchip_stop - after this no chip sends anything by itself
+ * @vm: a VM that runs no vCPU any more, but still has them; safe without chips
+ */
+void irqchip_stop(struct vm *vm)
+{
+	ioapic_stop(vm);
+}
+
+/**
  * irqchip_destroy - free the chips
  * @vm: a VM whose vCPUs are gone; safe when it never had chips. pit_destroy()
  *	came before the vCPUs went.

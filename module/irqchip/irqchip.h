@@ -22,12 +22,15 @@ enum exit_action split_eoi_exit(struct vcpu *vcpu);	/* REQ_IOAPIC_EOI */
 int vcpu_interrupt(struct vcpu *vcpu, u32 vector);
 bool vcpu_wants_irq_window(struct vcpu *vcpu);
 bool vcpu_ready_for_user_irq(struct vcpu *vcpu);
+/* Teardown: nothing is sent any more; vCPUs do not run, but still exist. */
+void irqchip_stop(struct vm *vm);
 /* Teardown, vCPUs already gone; safe when never created. */
 void irqchip_destroy(struct vm *vm);
 
 /* CREATE_PIT2: vm->lock held. -EEXIST, -ENOENT without irqchip, -ENOMEM. */
 int pit_create(struct vm *vm, u32 flags);
 void pit_destroy(struct vm *vm);
+int pit_set_reinject(struct vm *vm, bool reinject);	/* -ENXIO */
 int pit_get_state(struct vm *vm, struct minikvm_pit_state2 *ps);
 int pit_set_state(struct vm *vm, const struct minikvm_pit_state2 *ps);
 

@@ -8,7 +8,8 @@
  * before is not acknowledged yet is owed, and delivered at the next
  * acknowledgment: no tick is lost to a vCPU that was not running, and none is
  * merged with another in the interrupt controllers. Owed ticks are dropped
- * when the guest masks the line or programs the counter anew.
+ * when the guest masks the line or programs the counter anew, and userspace can
+ * do without them (REINJECT_CONTROL).
  *
  * The hrtimer's callback runs in softirq context: a tick may have to reach
  * every vCPU, too much for a hard interrupt whose rate the guest chooses.
@@ -67,8 +68,9 @@
  * @period: nanoseconds per tick, rounded down
  * @periodic: ticks go on
  * @tick: number of the next tick, the first is 1
- * @tick_lock: the three below, and that a tick's two edges stay together;
+ * @tick_lock: the four below, and that a tick's two edges stay together;
  *	taken outside the chips' locks
+ * @reinject: ticks can be owed
  * @owed: ticks that happened and were not acknowledged
  * @ready: nothing delivered waits for its acknowledgment
  * @blocked: the last delivery found the line masked everywhere
@@ -90,6 +92,7 @@ struct pit {
 	u64 tick;
 
 	spinlock_t tick_lock;		/* see above */
+	bool reinject;
 	u32 owed;
 	bool ready;
 	bool blocked;
@@ -157,8 +160,10 @@ static enum hrtimer_restart pit_timer_fn(struct hrtimer *timer)
 
 	spin_lock_bh(&pit->tick_lock);
 	/* Masked for a whole period: the guest does not count these. */
-	if (pit->blocked)
+	if (pit->blocked || !pit->reinject)
 		pit_forget_owed(pit);
+	if (!pit->reinject)
+		happened = 1;
 	pit->owed = min_t(u64, pit->owed + happened, PIT_MAX_OWED);
 	pit_deliver(pit);
 	spin_unlock_bh(&pit->tick_lock);
@@ -471,6 +476,7 @@ static void pit_power_up(struct pit *pit)
 		pit->channels[i].count_load_time = ktime_to_ns(ktime_get());
 	}
 	pit->ready = true;
+	pit->reinject = true;
 }
 
 static int pit_attach(struct vm *vm, struct pit *pit)
@@ -547,6 +553,27 @@ void pit_destroy(struct vm *vm)
 	hrtimer_cancel(&pit->timer);
 	vm->pit = NULL;
 	kfree(pit);
+}
+
+/**
+ * pit_set_reinject - REINJECT_CONTROL
+ * @vm: the VM, its lock held
+ * @reinject: whether a tick that finds the one before unacknowledged is owed
+ *
+ * Return: 0; -ENXIO without a PIT.
+ */
+int pit_set_reinject(struct vm *vm, bool reinject)
+{
+	struct pit *pit = vm->pit;
+
+	if (!pit)
+		return -ENXIO;
+	spin_lock_bh(&pit->tick_lock);
+	if (reinject != pit->reinject)
+		pit_forget_owed(pit);
+	pit->reinject = reinject;
+	spin_unlock_bh(&pit->tick_lock);
+	return 0;
 }
 
 /**
