@@ -8,6 +8,7 @@
 #include <asm/cpufeature.h>
 
 #include "minikvm.h"
+#include "memslot.h"
 #include "irqchip/irqchip.h"
 #include "x86/sync_regs.h"
 
@@ -34,6 +35,7 @@ long check_extension(struct vm *vm, long cap)
 	case MINIKVM_CAP_CLOCKSOURCE:
 	case MINIKVM_CAP_MP_STATE:
 	case MINIKVM_CAP_SYNC_MMU:
+	case MINIKVM_CAP_MMU_SHADOW_CACHE_CONTROL:
 	case MINIKVM_CAP_DESTROY_MEMORY_REGION_WORKS:
 	case MINIKVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
 	case MINIKVM_CAP_USER_NMI:
@@ -87,6 +89,8 @@ long check_extension(struct vm *vm, long cap)
 		return MK_MCE_BANKS;
 	case MINIKVM_CAP_X2APIC_API:
 		return X2APIC_API_FLAGS;
+	case MINIKVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return MINIKVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | MINIKVM_DIRTY_LOG_INITIALLY_SET;
 	case MINIKVM_CAP_IRQ_ROUTING:
 		return MK_NR_GSI;
 	case MINIKVM_CAP_SYNC_REGS:
@@ -146,6 +150,8 @@ int vm_enable_cap(struct vm *vm, const struct minikvm_enable_cap *cap)
 			return -EINVAL;
 		vm->exit_on_emulation_failure = cap->args[0];
 		return 0;
+	case MINIKVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return dirty_log_set_manual(vm, cap->args[0]);
 	default:
 		return -EINVAL;
 	}

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory slots: checking what userspace asks for, publishing the result under
- * SRCU while vCPUs run, and the dirty log.
+ * Memory slots: checking what userspace asks for, and publishing the result
+ * under SRCU while vCPUs run. The dirty log is in dirty_log.c.
  *
- * A published array never changes. Whoever changes the slots holds slots_lock,
- * makes a new array, publishes it, waits until no reader has the old one, and
+ * A published set never changes. Whoever changes the slots holds slots_lock,
+ * makes a new set, publishes it, waits until no reader has the old one, and
  * frees it. A slot that goes away or moves is first published as
  * MEMSLOT_INVALID: faults on it then wait, the mmu notifier still sees it, and
- * once its readers are gone its mappings are torn down. Only then is the array
+ * once its readers are gone its mappings are torn down. Only then is the set
  * without it published.
  */
+#include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <linux/xarray.h>
 #include <asm/processor.h>
 
 #include "memslot.h"
@@ -24,11 +26,12 @@
 /* KVM's bound; a dirty bitmap of such a slot is 256 MiB. */
 #define MAX_SLOT_PAGES		((1UL << 31) - 1)
 
-/* What GET_DIRTY_LOG handles at once: a page of bitmap, 128 MiB of guest. */
-#define LOG_WORDS		(PAGE_SIZE / sizeof(long))
+/* How KVM derives its default bound of page tables from the memory of a VM. */
+#define PAGES_PER_MMU_PAGE	50UL
+#define MIN_MMU_PAGES		64UL
 
 /**
- * vm_memslots - the current slot array
+ * vm_memslots - the current set of slots
  * @vm: the VM
  *
  * Context: vm->srcu read-locked or vm->slots_lock held; the result is valid as
@@ -57,35 +60,18 @@ struct memslot *memslot_find(struct vm *vm, gfn_t gfn)
 }
 
 /**
- * memslot_mark_dirty - a page was written
- * @vm: the VM
- * @slot: the slot that holds it
- * @gfn: the page
- *
- * Context: as vm_memslots(); any number of callers at once.
- */
-void memslot_mark_dirty(struct vm *vm, struct memslot *slot, gfn_t gfn)
-{
-	unsigned long bit = gfn - slot->base_gfn;
-
-	/* Most pages are written many times between two readings of the log. */
-	if (slot->dirty_bitmap && !test_bit(bit, slot->dirty_bitmap))
-		set_bit(bit, slot->dirty_bitmap);
-}
-
-/**
- * memslots_init - give a new VM its empty slot array
+ * memslots_init - give a new VM its empty set of slots
  * @vm: the VM, its srcu and slots_lock initialized
  *
  * Return: 0 or -ENOMEM.
  */
 int memslots_init(struct vm *vm)
 {
-	struct memslots *slots;
+	struct memslots *slots = memslots_copy(NULL);
 
-	slots = kzalloc(sizeof(*slots), GFP_KERNEL_ACCOUNT);
 	if (!slots)
 		return -ENOMEM;
+	xa_init_flags(&vm->slot_ids, XA_FLAGS_ACCOUNT);
 	rcu_assign_pointer(vm->memslots, slots);
 	return 0;
 }
@@ -97,67 +83,81 @@ int memslots_init(struct vm *vm)
 void memslots_destroy(struct vm *vm)
 {
 	struct memslots *slots = rcu_dereference_protected(vm->memslots, true);
-	int i;
+	struct memslots_iter it = { 0 };
+	struct memslot *slot;
 
 	if (!slots)
 		return;
-	for (i = 0; i < slots->nr; i++)
-		kvfree(slots->slot[i].dirty_bitmap);
-	kvfree(slots);
+	while ((slot = memslots_next(slots, &it, 0, ~0UL)))
+		kvfree(slot->dirty_bitmap);
+	memslots_free(slots);
 	RCU_INIT_POINTER(vm->memslots, NULL);
+	xa_destroy(&vm->slot_ids);
 }
 
 /* ---- changing the slots, slots_lock held ---------------------------------- */
 
-static struct memslots *copy_slots(const struct memslots *old, int room)
+/**
+ * memslot_by_id - the slot with a number
+ * @vm: the VM
+ * @id: what userspace calls it
+ *
+ * Context: vm->slots_lock held.
+ *
+ * Return: the slot or NULL.
+ */
+struct memslot *memslot_by_id(struct vm *vm, u32 id)
 {
-	struct memslots *new;
+	void *base = xa_load(&vm->slot_ids, id);
 
-	new = kvmalloc(struct_size(new, slot, old->nr + room), GFP_KERNEL_ACCOUNT);
-	if (!new)
-		return NULL;
-	memcpy(new, old, struct_size(old, slot, old->nr));
-	return new;
+	return base ? memslots_find(vm_memslots(vm), xa_to_value(base)) : NULL;
 }
 
-/* On return nobody looks at the array that was current before. */
+/* On return nobody looks at the set that was current before. */
 static void publish(struct vm *vm, struct memslots *new)
 {
 	struct memslots *old = vm_memslots(vm);
 
 	rcu_assign_pointer(vm->memslots, new);
 	synchronize_srcu_expedited(&vm->srcu);
-	kvfree(old);
+	memslots_free(old);
 }
 
-static unsigned long *alloc_dirty_bitmap(unsigned long npages)
+static unsigned long *alloc_dirty_bitmap(struct vm *vm, unsigned long npages)
 {
-	return kvcalloc(BITS_TO_LONGS(npages), sizeof(long), GFP_KERNEL_ACCOUNT);
+	unsigned long *bitmap = kvcalloc(BITS_TO_LONGS(npages), sizeof(long), GFP_KERNEL_ACCOUNT);
+
+	if (bitmap && dirty_log_initially_set(vm))
+		bitmap_set(bitmap, 0, npages);
+	return bitmap;
 }
 
 /*
  * Take @old's mappings away and publish what remains; with @new, at another
- * place. Nothing can fail once the first array is published.
+ * place. Nothing can fail once the first set is published.
  */
 static int replace_slot(struct vm *vm, const struct memslot *old, const struct memslot *new)
 {
-	struct memslot gone = *old;	/* the array it is in is about to go */
+	struct memslot gone = *old;	/* the set it is in is about to go */
 	struct memslots *invalid, *final;
 
-	invalid = copy_slots(vm_memslots(vm), 0);
-	final = copy_slots(vm_memslots(vm), 0);
-	if (!invalid || !final) {
-		kvfree(invalid);
-		kvfree(final);
+	invalid = memslots_copy(vm_memslots(vm));
+	final = memslots_copy(vm_memslots(vm));
+	gone.flags |= MEMSLOT_INVALID;
+	if (!invalid || !final || memslots_update(invalid, &gone) ||
+	    memslots_remove(final, gone.base_gfn) || (new && memslots_insert(final, new))) {
+		memslots_free(invalid);
+		memslots_free(final);
 		return -ENOMEM;
 	}
-	memslots_find_id(invalid, gone.id)->flags |= MEMSLOT_INVALID;
-	memslots_remove(final, gone.id);
-	if (new)
-		memslots_insert(final, new);
 
 	publish(vm, invalid);
 	mmu_zap_slot(vm, &gone);
+	/* Storing over what is there, and erasing, take no memory. */
+	if (new)
+		xa_store(&vm->slot_ids, new->id, xa_mk_value(new->base_gfn), GFP_KERNEL);
+	else
+		xa_erase(&vm->slot_ids, gone.id);
 	publish(vm, final);
 	if (new)
 		mmu_zap_range(vm, new->base_gfn, new->base_gfn + new->npages);
@@ -168,11 +168,14 @@ static int replace_slot(struct vm *vm, const struct memslot *old, const struct m
 
 static int create_slot(struct vm *vm, const struct memslot *new)
 {
-	struct memslots *slots = copy_slots(vm_memslots(vm), 1);
+	struct memslots *slots = memslots_copy(vm_memslots(vm));
 
-	if (!slots)
+	if (!slots || memslots_insert(slots, new) ||
+	    xa_err(xa_store(&vm->slot_ids, new->id, xa_mk_value(new->base_gfn),
+			    GFP_KERNEL_ACCOUNT))) {
+		memslots_free(slots);
 		return -ENOMEM;
-	memslots_insert(slots, new);
+	}
 	publish(vm, slots);
 	/* Accesses before this made entries that say "no memory here". */
 	mmu_zap_range(vm, new->base_gfn, new->base_gfn + new->npages);
@@ -183,22 +186,35 @@ static int create_slot(struct vm *vm, const struct memslot *new)
 static int change_flags(struct vm *vm, const struct memslot *old, const struct memslot *new)
 {
 	unsigned long *old_bitmap = old->dirty_bitmap;
-	struct memslots *slots = copy_slots(vm_memslots(vm), 0);
+	struct memslots *slots = memslots_copy(vm_memslots(vm));
 
-	if (!slots)
+	if (!slots || memslots_update(slots, new)) {
+		memslots_free(slots);
 		return -ENOMEM;
-	*memslots_find_id(slots, new->id) = *new;
+	}
 	publish(vm, slots);
 
-	if (new->dirty_bitmap) {
-		/* From here on a first write to a page faults and is logged. */
-		mmu_write_protect_slot(vm, new);
-	} else {
+	if (!new->dirty_bitmap) {
 		kvfree(old_bitmap);
 		/* Small pages were for the log's sake; let large ones return. */
-		mmu_zap_slot(vm, new);
+		mmu_collapse_slot(vm, new);
+	} else if (!dirty_log_initially_set(vm)) {
+		/* From here on a first write to a page is logged. */
+		mmu_track_slot(vm, new);
 	}
 	return 0;
+}
+
+/*
+ * What GET_NR_MMU_PAGES answers follows the memory of the VM until userspace
+ * sets it. Called when a slot has come or gone.
+ */
+static void account_slot(struct vm *vm, long npages)
+{
+	vm->memslot_pages += npages;
+	if (!vm->mmu_pages_requested)
+		WRITE_ONCE(vm->mmu_pages_max,
+			   max(vm->memslot_pages / PAGES_PER_MMU_PAGE, MIN_MMU_PAGES));
 }
 
 /* Everything about @mem that can be told without looking at other slots. */
@@ -231,9 +247,34 @@ static gfn_t gfn_limit(void)
 	return (gfn_t)1 << (bits - PAGE_SHIFT);
 }
 
+static int delete_slot(struct vm *vm, const struct memslot *old)
+{
+	long npages = old->npages;
+	int err = replace_slot(vm, old, NULL);
+
+	if (!err)
+		account_slot(vm, -npages);
+	return err;
+}
+
+/* @new is checked and has its bitmap; @old is the slot of the same number, if any. */
+static int apply_slot(struct vm *vm, const struct memslot *old, const struct memslot *new)
+{
+	int err;
+
+	if (old && new->base_gfn == old->base_gfn)
+		return change_flags(vm, old, new);
+	if (old)
+		return replace_slot(vm, old, new);
+	err = create_slot(vm, new);
+	if (!err)
+		account_slot(vm, new->npages);
+	return err;
+}
+
 static int set_slot(struct vm *vm, const struct minikvm_userspace_memory_region *mem)
 {
-	const struct memslot *old = memslots_find_id(vm_memslots(vm), mem->slot);
+	const struct memslot *old = memslot_by_id(vm, mem->slot);
 	struct memslot new = {
 		.base_gfn = mem->guest_phys_addr >> PAGE_SHIFT,
 		.npages = mem->memory_size >> PAGE_SHIFT,
@@ -241,20 +282,18 @@ static int set_slot(struct vm *vm, const struct minikvm_userspace_memory_region 
 		.id = mem->slot,
 		.flags = mem->flags,
 	};
-	bool moves;
+	bool stays = old && new.base_gfn == old->base_gfn;
 	int err;
 
 	if (!new.npages)
-		return old ? replace_slot(vm, old, NULL) : -EINVAL;
-
+		return old ? delete_slot(vm, old) : -EINVAL;
 	if (old && (new.hva != old->hva || new.npages != old->npages ||
 		    (new.flags ^ old->flags) & MINIKVM_MEM_READONLY))
 		return -EINVAL;
-	moves = old && new.base_gfn != old->base_gfn;
-	if (old && !moves && new.flags == old->flags)
+	if (stays && new.flags == old->flags)
 		return 0;
 
-	if (!old || moves) {
+	if (!stays) {
 		if (memslots_overlap(vm_memslots(vm), new.id, new.base_gfn,
 				     new.base_gfn + new.npages))
 			return -EEXIST;
@@ -265,17 +304,12 @@ static int set_slot(struct vm *vm, const struct minikvm_userspace_memory_region 
 	if (new.flags & MINIKVM_MEM_LOG_DIRTY_PAGES) {
 		new.dirty_bitmap = old ? old->dirty_bitmap : NULL;
 		if (!new.dirty_bitmap)
-			new.dirty_bitmap = alloc_dirty_bitmap(new.npages);
+			new.dirty_bitmap = alloc_dirty_bitmap(vm, new.npages);
 		if (!new.dirty_bitmap)
 			return -ENOMEM;
 	}
 
-	if (!old)
-		err = create_slot(vm, &new);
-	else if (moves)
-		err = replace_slot(vm, old, &new);
-	else
-		err = change_flags(vm, old, &new);
+	err = apply_slot(vm, old, &new);
 	/* On failure @old is still what it was, and keeps its bitmap. */
 	if (err && (!old || new.dirty_bitmap != old->dirty_bitmap))
 		kvfree(new.dirty_bitmap);
@@ -313,87 +347,28 @@ int memslot_set(struct vm *vm, const struct minikvm_userspace_memory_region *mem
 	return err;
 }
 
-/* ---- the dirty log --------------------------------------------------------- */
-
-/*
- * Move up to LOG_WORDS words of the log from @first on into @buf. The pages of
- * the bits moved are write-protected again; the caller flushes TLBs.
- */
-static bool take_log(struct vm *vm, const struct memslot *slot, unsigned long first,
-		     unsigned long words, unsigned long *buf)
-{
-	bool any = false;
-	unsigned long i;
-
-	for (i = 0; i < words; i++) {
-		unsigned long *word = &slot->dirty_bitmap[first + i];
-
-		buf[i] = READ_ONCE(*word) ? xchg(word, 0) : 0;
-		if (!buf[i])
-			continue;
-		any |= mmu_write_protect_pages(vm, slot->base_gfn +
-						   (first + i) * BITS_PER_LONG, buf[i]);
-	}
-	return any;
-}
-
-static int get_dirty_log(struct vm *vm, const struct minikvm_dirty_log *log, unsigned long *buf)
-{
-	void __user *to = (void __user *)(unsigned long)log->dirty_bitmap;
-	struct memslot *slot = memslots_find_id(vm_memslots(vm), log->slot);
-	unsigned long total, done;
-	bool flush = false;
-	int err = 0;
-
-	if (!slot || !slot->dirty_bitmap)
-		return -ENOENT;
-
-	total = BITS_TO_LONGS(slot->npages);
-	for (done = 0; done < total && !err; done += LOG_WORDS) {
-		unsigned long words = min(total - done, LOG_WORDS);
-
-		flush |= take_log(vm, slot, done, words, buf);
-		if (copy_to_user(to + done * sizeof(long), buf, words * sizeof(long)))
-			err = -EFAULT;
-		cond_resched();
-	}
-	/*
-	 * A CPU with a stale translation may have written a page since its bit
-	 * was taken. That is fine before we return: the caller reads the page
-	 * only afterwards.
-	 */
-	if (flush)
-		vm_flush_tlbs(vm);
-	return err;
-}
+/* ---- the bound of page tables ---------------------------------------------- */
 
 /**
- * memslot_get_dirty_log - GET_DIRTY_LOG
- * @vm: the VM, of the caller's own mm
- * @log: a private copy of what userspace passed; log->dirty_bitmap has room for
- *	one bit per page of the slot, rounded up to 64
+ * memslots_set_mmu_pages - SET_NR_MMU_PAGES
+ * @vm: the VM
+ * @pages: how many pages its shadow page tables may take
  *
- * Reports the pages written since the last call, or since logging began, and
- * starts anew. On -EFAULT what was already taken is lost, as in KVM.
+ * There are no shadow page tables: second-dimension tables are as large as the
+ * memory that they map needs, here as in KVM with two-dimensional paging. What
+ * the number decides is whether RUN starts without any slot (see vcpu_run()).
  *
  * Context: sleeps; takes vm->slots_lock.
  *
- * Return: 0; -EINVAL: slot number too high; -ENOENT: no such slot, or it does
- * not log; -EFAULT: log->dirty_bitmap; -ENOMEM.
+ * Return: 0; -EINVAL: less than 64.
  */
-int memslot_get_dirty_log(struct vm *vm, struct minikvm_dirty_log *log)
+int memslots_set_mmu_pages(struct vm *vm, u32 pages)
 {
-	unsigned long *buf;
-	int err;
-
-	if (log->slot >= MK_MAX_MEMSLOTS)
+	if (pages < MIN_MMU_PAGES)
 		return -EINVAL;
-	buf = kmalloc_array(LOG_WORDS, sizeof(long), GFP_KERNEL);
-	if (!buf)
-		return -ENOMEM;
 	mutex_lock(&vm->slots_lock);
-	err = get_dirty_log(vm, log, buf);
+	WRITE_ONCE(vm->mmu_pages_max, pages);
+	vm->mmu_pages_requested = true;
 	mutex_unlock(&vm->slots_lock);
-	kfree(buf);
-	return err;
+	return 0;
 }

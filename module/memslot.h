@@ -13,14 +13,26 @@ int memslots_init(struct vm *vm);
 void memslots_destroy(struct vm *vm);
 /* SET_USER_MEMORY_REGION, with KVM's errno for every mistake. */
 int memslot_set(struct vm *vm, const struct minikvm_userspace_memory_region *mem);
-/* GET_DIRTY_LOG. */
-int memslot_get_dirty_log(struct vm *vm, struct minikvm_dirty_log *log);
+int memslots_set_mmu_pages(struct vm *vm, u32 pages);
 
 /* Callers hold srcu_read_lock(&vm->srcu) or vm->slots_lock. */
 struct memslots *vm_memslots(struct vm *vm);
 /* Usable slots only: NULL also for one that is being deleted or moved. */
 struct memslot *memslot_find(struct vm *vm, gfn_t gfn);
+/* vm->slots_lock held. */
+struct memslot *memslot_by_id(struct vm *vm, u32 id);
+
+/* ---- dirty_log.c: ioctls and ENABLE_CAP, then what the others need -------- */
+int dirty_log_get(struct vm *vm, const struct minikvm_dirty_log *log);
+int dirty_log_clear(struct vm *vm, const struct minikvm_clear_dirty_log *log);
+int dirty_log_set_manual(struct vm *vm, u64 options);
 void memslot_mark_dirty(struct vm *vm, struct memslot *slot, gfn_t gfn);
+
+/* New logs begin with every page in them, and nothing is tracked until cleared. */
+static inline bool dirty_log_initially_set(struct vm *vm)
+{
+	return READ_ONCE(vm->dirty_log_manual) & MINIKVM_DIRTY_LOG_INITIALLY_SET;
+}
 
 /*
  * The door. Each takes the SRCU lock itself and returns 0 or -EFAULT (no slot,

@@ -27,14 +27,15 @@
 #include <linux/srcu.h>
 #include <linux/user-return-notifier.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 
 #include "../uapi/minikvm.h"
 
-#define MK_MAX_VCPUS		288	/* vCPUs of one VM */
-#define MK_MAX_VCPU_ID		1024	/* exclusive bound of an APIC id */
-#define MK_MAX_MEMSLOTS		512	/* user memory slots of one VM */
+#define MK_MAX_VCPUS		1024	/* vCPUs of one VM */
+#define MK_MAX_VCPU_ID		4096	/* exclusive bound of an APIC id */
+#define MK_MAX_MEMSLOTS		32764	/* user memory slots of one VM */
 #define MK_MAX_CPUID_ENTRIES	256
 #define MK_MAX_MSR_ENTRIES	256	/* exclusive, as KVM bounds it */
 #define MK_MCE_BANKS		32
@@ -349,6 +350,11 @@ struct vm {
 
 	struct mutex slots_lock;	/* changing slots or buses */
 	struct memslots __rcu *memslots;
+	struct xarray slot_ids;		/* slot number -> its base_gfn */
+	u64 dirty_log_manual;		/* MINIKVM_DIRTY_LOG_* */
+	unsigned long memslot_pages;	/* of all slots */
+	unsigned long mmu_pages_max;	/* 0: there never was a slot; see SET_NR_MMU_PAGES */
+	bool mmu_pages_requested;	/* by userspace */
 	struct mmu_state mmu;
 	gpa_t tss_addr;
 	gpa_t identity_map_addr;

@@ -355,6 +355,8 @@ static long vcpu_run_loaded(struct vcpu *vcpu)
 	}
 	if (READ_ONCE(vcpu->run->immediate_exit))
 		return -EINTR;
+	if (unlikely(!READ_ONCE(vcpu->vm->mmu_pages_max)))
+		return -ENOSPC;
 	vcpu->has_run = true;
 	/* Asked for with each RUN; the event code then sees to the window. */
 	vcpu->user_irq_window = READ_ONCE(vcpu->run->request_interrupt_window) &&

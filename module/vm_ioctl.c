@@ -228,7 +228,16 @@ static int vm_ioctl_get_dirty_log(struct vm *vm, void __user *argp)
 
 	if (copy_from_user(&log, argp, sizeof(log)))
 		return -EFAULT;
-	return memslot_get_dirty_log(vm, &log);
+	return dirty_log_get(vm, &log);
+}
+
+static int vm_ioctl_clear_dirty_log(struct vm *vm, void __user *argp)
+{
+	struct minikvm_clear_dirty_log log;
+
+	if (copy_from_user(&log, argp, sizeof(log)))
+		return -EFAULT;
+	return dirty_log_clear(vm, &log);
 }
 
 static int vm_ioctl_irqfd(struct vm *vm, void __user *argp)
@@ -301,8 +310,14 @@ long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vcpu_create(vm, arg);
 	case MINIKVM_SET_USER_MEMORY_REGION:
 		return vm_ioctl_set_memory(vm, argp);
+	case MINIKVM_SET_NR_MMU_PAGES:
+		return memslots_set_mmu_pages(vm, arg);
+	case MINIKVM_GET_NR_MMU_PAGES:
+		return (int)READ_ONCE(vm->mmu_pages_max);
 	case MINIKVM_GET_DIRTY_LOG:
 		return vm_ioctl_get_dirty_log(vm, argp);
+	case MINIKVM_CLEAR_DIRTY_LOG:
+		return vm_ioctl_clear_dirty_log(vm, argp);
 	case MINIKVM_CHECK_EXTENSION:
 		return check_extension(vm, arg);
 	case MINIKVM_ENABLE_CAP:

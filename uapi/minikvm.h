@@ -246,6 +246,27 @@ struct minikvm_dirty_log {
 	};
 };
 
+/**
+ * struct minikvm_clear_dirty_log - pages to track again (MINIKVM_CLEAR_DIRTY_LOG)
+ * @slot: in
+ * @num_pages: in: a multiple of 64, or up to the end of the slot
+ * @first_page: in: first page of the slot, a multiple of 64
+ * @dirty_bitmap: in: address of a bitmap; bit 0 is @first_page
+ */
+struct minikvm_clear_dirty_log {
+	__u32 slot;
+	__u32 num_pages;
+	__u64 first_page;
+	union {
+		__u64 dirty_bitmap;
+		__u64 padding2;
+	};
+};
+
+/* Options of MINIKVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, and its value. */
+#define MINIKVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE	0x1
+#define MINIKVM_DIRTY_LOG_INITIALLY_SET		0x2
+
 /* ---- interrupts and timers ---------------------------------------------- */
 
 /**
@@ -555,6 +576,8 @@ struct minikvm_enable_cap {
 
 #define MINIKVM_CREATE_VCPU		_IO(MINIKVMIO, 0x41)	/* vCPU fd */
 #define MINIKVM_GET_DIRTY_LOG		_IOW(MINIKVMIO, 0x42, struct minikvm_dirty_log)
+#define MINIKVM_SET_NR_MMU_PAGES	_IO(MINIKVMIO, 0x44)
+#define MINIKVM_GET_NR_MMU_PAGES	_IO(MINIKVMIO, 0x45)
 #define MINIKVM_SET_USER_MEMORY_REGION	_IOW(MINIKVMIO, 0x46, \
 					     struct minikvm_userspace_memory_region)
 #define MINIKVM_SET_TSS_ADDR		_IO(MINIKVMIO, 0x47)
@@ -583,6 +606,7 @@ struct minikvm_enable_cap {
 #define MINIKVM_SET_PIT2		_IOW(MINIKVMIO, 0xa0, struct minikvm_pit_state2)
 #define MINIKVM_ENABLE_CAP		_IOW(MINIKVMIO, 0xa3, struct minikvm_enable_cap)
 #define MINIKVM_SIGNAL_MSI		_IOW(MINIKVMIO, 0xa5, struct minikvm_msi)
+#define MINIKVM_CLEAR_DIRTY_LOG		_IOWR(MINIKVMIO, 0xc0, struct minikvm_clear_dirty_log)
 #define MINIKVM_CREATE_DEVICE		_IOWR(MINIKVMIO, 0xe0, struct minikvm_create_device)
 
 /* ---- ioctls of a vCPU fd ------------------------------------------------ */
@@ -633,6 +657,7 @@ struct minikvm_enable_cap {
 
 #define MINIKVM_CAP_IRQCHIP				0
 #define MINIKVM_CAP_HLT					1
+#define MINIKVM_CAP_MMU_SHADOW_CACHE_CONTROL		2
 #define MINIKVM_CAP_USER_MEMORY				3
 #define MINIKVM_CAP_SET_TSS_ADDR			4
 #define MINIKVM_CAP_VAPIC				6
@@ -692,7 +717,7 @@ struct minikvm_enable_cap {
 #define MINIKVM_CAP_NESTED_STATE			157
 #define MINIKVM_CAP_COALESCED_PIO			162
 #define MINIKVM_CAP_EXCEPTION_PAYLOAD			164
-#define MINIKVM_CAP_MANUAL_DIRTY_LOG_PROTECT2		168
+#define MINIKVM_CAP_MANUAL_DIRTY_LOG_PROTECT2		168	/* value: MINIKVM_DIRTY_LOG_* */
 #define MINIKVM_CAP_X86_USER_SPACE_MSR			188
 #define MINIKVM_CAP_SET_GUEST_DEBUG2			195
 #define MINIKVM_CAP_SREGS2				200

@@ -3,6 +3,8 @@
  * The fault path: a guest-physical address that the tables do not map, or not
  * for this access, becomes a mapping, an MMIO exit or an error.
  *
+ * The first write to a page that the dirty log tracks finds a mapping that only
+ * lacks the permission, and gets it without looking at the host. Otherwise:
  * The host page is looked up without locks and may sleep (swapping, copying on
  * write, userfaultfd); the mapping is made under vm->mmu.lock, if nothing
  * changed since (see notifier.c). Table pages are allocated only when it turns
@@ -127,7 +129,9 @@ static int try_memory(struct vm *vm, struct memslot *slot, struct mmu_mapping *m
 		return err;
 
 	m->pfn = hp.pfn;
-	m->writable = hp.writable && want_write;
+	m->host_writable = hp.writable && want_write;
+	/* While the log is on, the first write to a page must be seen. */
+	m->writable = m->host_writable && (m->write || !slot->dirty_bitmap);
 	m->special = hp.special;
 	m->uncached = hp.uncached;
 	err = map_page(vm, slot, m, seq);
@@ -138,11 +142,7 @@ static int try_memory(struct vm *vm, struct memslot *slot, struct mmu_mapping *m
 static enum mmu_result fault_memory(struct vcpu *vcpu, struct memslot *slot, gfn_t gfn, u32 flags)
 {
 	bool write = flags & MMU_FAULT_WRITE;
-	/*
-	 * While the log is on, pages that were only read stay read-only, so that
-	 * the first write is seen.
-	 */
-	bool want_write = write || !(slot->flags & MINIKVM_MEM_READONLY || slot->dirty_bitmap);
+	bool want_write = !(slot->flags & MINIKVM_MEM_READONLY);
 	struct mmu_mapping m = {
 		.gfn = gfn,
 		.write = write,
@@ -150,6 +150,9 @@ static enum mmu_result fault_memory(struct vcpu *vcpu, struct memslot *slot, gfn
 	};
 	hva_t hva = memslot_gfn_to_hva(slot, gfn);
 	int tries, err;
+
+	if (write && flags & MMU_FAULT_PRESENT && mmu_allow_write(vcpu->vm, slot, gfn))
+		return MMU_FIXED;
 
 	/*
 	 * Breaking a copy-on-write is a change to the mm that we caused

@@ -31,9 +31,10 @@ enum mmu_result mmu_fault(struct vcpu *vcpu, gpa_t gpa, u32 flags);
 
 /* vm->slots_lock held. Stale entries are gone from every CPU on return. */
 void mmu_zap_slot(struct vm *vm, const struct memslot *slot);
-void mmu_write_protect_slot(struct vm *vm, const struct memslot *slot);
+void mmu_track_slot(struct vm *vm, const struct memslot *slot);
+void mmu_collapse_slot(struct vm *vm, const struct memslot *slot);
 /* Forget MMIO markings in a range that is about to become memory. */
 void mmu_zap_range(struct vm *vm, gfn_t start, gfn_t end);
 /* Pages @first + n for every bit n of @mask; the caller flushes if it says so. */
-bool mmu_write_protect_pages(struct vm *vm, gfn_t first, u64 mask);
+bool mmu_track_pages(struct vm *vm, gfn_t first, u64 mask);
 #endif

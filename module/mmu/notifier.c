@@ -61,15 +61,17 @@ typedef bool (*range_fn)(struct vm *vm, gfn_t first, gfn_t last, bool may_sleep)
 static bool handle_hva_range(struct vm *vm, unsigned long start, unsigned long end,
 			     bool may_sleep, range_fn fn)
 {
+	struct memslots_iter it = { 0 };
 	struct memslots *slots;
+	struct memslot *slot;
 	bool any = false;
 	gfn_t first, last;
-	int i, idx;
+	int idx;
 
 	idx = srcu_read_lock(&vm->srcu);
 	slots = vm_memslots(vm);
-	for (i = 0; i < slots->nr; i++)
-		if (memslot_hva_overlap(&slots->slot[i], start, end, &first, &last))
+	while ((slot = memslots_next(slots, &it, start, end)))
+		if (memslot_hva_overlap(slot, start, end, &first, &last))
 			any |= fn(vm, first, last, may_sleep);
 	srcu_read_unlock(&vm->srcu, idx);
 	return any;

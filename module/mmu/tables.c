@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A VM's second-dimension tables: allocating and freeing them, and every
- * change of an entry - map, unmap, write-protect, age.
+ * A VM's second-dimension tables: allocating and freeing them, mapping and
+ * unmapping. What changes single bits of an entry is in track.c.
  *
- * Every change happens under vm->mmu.lock held for writing, except that ageing
- * clears accessed bits under the read lock. The CPU sets accessed and dirty
+ * Every change happens under vm->mmu.lock held for writing, except that single
+ * bits are set and accessed bits cleared under the read lock. The CPU sets accessed and dirty
  * bits at any time, so entries that it may be using are changed by atomic
  * operations only. Where a change takes something away, TLBs are flushed before
  * the lock is dropped: whoever finds an entry absent may rely on no CPU using
@@ -246,6 +246,54 @@ void mmu_zap_range(struct vm *vm, gfn_t start, gfn_t end)
 	mmu_zap_gfns(vm, start, end, true);
 }
 
+/* A table whose place a large leaf could take, as far as slot and host are concerned. */
+static bool could_be_large(struct vm *vm, const struct memslot *slot, const struct mmu_iter *it)
+{
+	if (!mmu_iter_at_table(it) || it->level > vendor->mmu_format->max_level ||
+	    it->gfn < slot->base_gfn)
+		return false;
+	return memslot_map_level(slot, it->gfn, it->level) == it->level &&
+	       host_mapping_level(vm->mm, memslot_gfn_to_hva(slot, it->gfn), it->level) ==
+			it->level;
+}
+
+/**
+ * mmu_collapse_slot - let large leaves return where only small ones were allowed
+ * @vm: the VM, of the caller's own mm
+ * @slot: published, and does not log any more
+ *
+ * Removes the small mappings; the next access makes a large one.
+ *
+ * Context: sleeps; vm->slots_lock held.
+ */
+void mmu_collapse_slot(struct vm *vm, const struct memslot *slot)
+{
+	gfn_t gfn = slot->base_gfn, end = slot->base_gfn + slot->npages;
+	struct mmu_iter it;
+	bool more;
+
+	while (gfn < end) {
+		struct zap zap = { .tables = LIST_HEAD_INIT(zap.tables), .budget = ZAP_BATCH };
+		gfn_t stop = end;
+
+		write_lock(&vm->mmu.lock);
+		for (more = mmu_walk(&it, vm, gfn, end); more; more = mmu_iter_next(&it)) {
+			if (zap.budget <= 0) {
+				stop = max(gfn, it.gfn);
+				break;
+			}
+			if (could_be_large(vm, slot, &it))
+				zap_entry(vm, &zap, it.slot, it.level);
+			else
+				zap.budget--;
+		}
+		zap_finish(vm, &zap);
+		write_unlock(&vm->mmu.lock);
+		gfn = stop;
+		cond_resched();
+	}
+}
+
 /* ---- mapping --------------------------------------------------------------- */
 
 static bool leaf_allows(u64 entry, const struct mmu_mapping *m)
@@ -273,6 +321,8 @@ static u64 make_leaf(const struct mmu_mapping *m, int level)
 		entry |= f->dirty;
 	if (m->special)
 		entry |= MMU_ENTRY_SPECIAL;
+	if (m->host_writable)
+		entry |= MMU_ENTRY_HOST_WRITABLE;
 	return entry;
 }
 
@@ -283,7 +333,7 @@ static u64 make_leaf(const struct mmu_mapping *m, int level)
 static void install_leaf(struct vm *vm, struct mmu_iter *it, const struct mmu_mapping *m)
 {
 	const struct mmu_format *f = vendor->mmu_format;
-	const u64 keep = f->write | f->exec | f->accessed | f->dirty;
+	const u64 keep = f->write | f->exec | f->accessed | f->dirty | MMU_ENTRY_HOST_WRITABLE;
 	u64 new = make_leaf(m, it->level);
 	u64 old = READ_ONCE(*it->slot);
 
@@ -301,14 +351,47 @@ static void install_leaf(struct vm *vm, struct mmu_iter *it, const struct mmu_ma
 		cpu_relax();
 }
 
+/* A leaf one level below the one that maps the same memory. */
+static u64 smaller_leaf(u64 entry, int level)
+{
+	const struct mmu_format *f = vendor->mmu_format;
+
+	if (level > 1)
+		return entry;
+	return (entry & ~f->large) | f->exec;
+}
+
+/*
+ * Put a table that maps the same where the iterator is at a large leaf. No flush:
+ * what a CPU still has of the large leaf is right, until someone takes something
+ * away, and who does that flushes.
+ */
+static void split_leaf(struct vm *vm, struct mmu_iter *it, struct mmu_table_cache *cache)
+{
+	struct page *page = cache->page[--cache->nr];
+	u64 step = mmu_level_pages(it->level - 1) << PAGE_SHIFT;
+	u64 *table = page_address(page);
+	u64 old = READ_ONCE(*it->slot);
+	int i;
+
+	do {
+		u64 entry = smaller_leaf(old, it->level - 1);
+
+		for (i = 0; i < MMU_TABLE_ENTRIES; i++)
+			table[i] = entry + i * step;
+		/* Again if the CPU has set an accessed or dirty bit meanwhile. */
+	} while (!try_cmpxchg64(it->slot, &old, page_to_phys(page) | mmu_table_bits()));
+	vm->mmu.nr_pages++;
+}
+
 /**
  * mmu_map - map a page, or the large page around it
  * @vm: the VM
  * @m: what to map
  * @cache: table pages; those used are taken out
  *
- * A larger leaf that is in the way but already allows the access stays;
- * otherwise it is removed. A table where a large leaf may go is replaced,
+ * A larger leaf that is in the way but already allows the access stays; otherwise
+ * smaller ones replace it. A table where a large leaf may go is replaced,
  * unless large leaves are not executable: then it may be there for a reason.
  *
  * Context: vm->mmu.lock held for writing; the caller knows that the page is
@@ -319,25 +402,27 @@ static void install_leaf(struct vm *vm, struct mmu_iter *it, const struct mmu_ma
 int mmu_map(struct vm *vm, const struct mmu_mapping *m, struct mmu_table_cache *cache)
 {
 	struct mmu_iter it;
-	bool more;
+	bool more, same;
 
 	for (more = mmu_walk(&it, vm, m->gfn, m->gfn + 1); more; more = mmu_iter_next(&it)) {
 		if (mmu_iter_at_table(&it)) {
 			if (it.level > m->level || mmu_large_nx())
 				continue;
-		} else if (mmu_entry_is_leaf(it.entry, it.level)) {
-			u64 offset = m->gfn - it.gfn;
-
-			if (mmu_entry_pfn(it.entry) + offset == m->pfn &&
-			    leaf_allows(it.entry, m))
-				return 0;
 		}
+		same = mmu_entry_is_leaf(it.entry, it.level) &&
+		       mmu_entry_pfn(it.entry) + (m->gfn - it.gfn) == m->pfn;
+		if (same && leaf_allows(it.entry, m))
+			return 0;
 		if (it.level <= m->level) {
 			install_leaf(vm, &it, m);
 			return 0;
 		}
 		if (!cache->nr)
 			return it.level - m->level;
+		if (same) {
+			split_leaf(vm, &it, cache);
+			continue;
+		}
 		if (it.entry)
 			zap_one(vm, &it);
 		link_table(vm, &it, cache);
@@ -379,117 +464,6 @@ int mmu_mark_mmio(struct vm *vm, gfn_t gfn, int level, struct mmu_table_cache *c
 		link_table(vm, &it, cache);
 	}
 	return 0;
-}
-
-/* ---- write protection and ageing ------------------------------------------- */
-
-static bool write_protect_leaf(struct mmu_iter *it)
-{
-	const struct mmu_format *f = vendor->mmu_format;
-	u64 old = it->entry;
-
-	if (!mmu_entry_is_leaf(old, it->level) || !(old & f->write))
-		return false;
-	while (!try_cmpxchg64(it->slot, &old, old & ~f->write))
-		cpu_relax();
-	/* Without a dirty bit, write permission is what says "dirty". */
-	if (!f->dirty && !(old & MMU_ENTRY_SPECIAL))
-		SetPageDirty(pfn_to_page(mmu_entry_pfn(old)));
-	return true;
-}
-
-/**
- * mmu_write_protect_pages - write-protect some of 64 pages
- * @vm: the VM
- * @first: gfn of bit 0
- * @mask: which pages
- *
- * Context: vm->slots_lock held; takes vm->mmu.lock.
- *
- * Return: whether TLBs must be flushed, which is left to the caller.
- */
-bool mmu_write_protect_pages(struct vm *vm, gfn_t first, u64 mask)
-{
-	gfn_t end = first + fls64(mask);
-	struct mmu_iter it;
-	bool more;
-	bool flush = false;
-
-	if (!mask)
-		return false;
-	write_lock(&vm->mmu.lock);
-	for (more = mmu_walk(&it, vm, first + __ffs64(mask), end); more; more = mmu_iter_next(&it))
-		if (it.level > 1 || mask & BIT_ULL(it.gfn - first))
-			flush |= write_protect_leaf(&it);
-	write_unlock(&vm->mmu.lock);
-	return flush;
-}
-
-/**
- * mmu_write_protect_slot - make the next write to every page of a slot fault
- * @vm: the VM
- * @slot: the slot, already published with its dirty bitmap
- *
- * Context: sleeps; vm->slots_lock held.
- */
-void mmu_write_protect_slot(struct vm *vm, const struct memslot *slot)
-{
-	gfn_t gfn = slot->base_gfn, end = slot->base_gfn + slot->npages;
-	struct mmu_iter it;
-	bool more;
-	bool flush = false;
-
-	while (gfn < end) {
-		gfn_t stop = end;
-		long budget = ZAP_BATCH;
-
-		write_lock(&vm->mmu.lock);
-		for (more = mmu_walk(&it, vm, gfn, end); more; more = mmu_iter_next(&it)) {
-			if (--budget < 0) {
-				stop = max(gfn, it.gfn);
-				break;
-			}
-			flush |= write_protect_leaf(&it);
-		}
-		write_unlock(&vm->mmu.lock);
-		gfn = stop;
-		cond_resched();
-	}
-	if (flush)
-		vm_flush_tlbs(vm);
-}
-
-/**
- * mmu_age_gfns - has the guest accessed a range lately
- * @vm: the VM
- * @start: first gfn
- * @end: gfn behind the last
- * @clear: and forget it, without flushing TLBs
- *
- * Only for a format with an accessed bit.
- *
- * Context: takes vm->mmu.lock.
- *
- * Return: whether an accessed bit was set.
- */
-bool mmu_age_gfns(struct vm *vm, gfn_t start, gfn_t end, bool clear)
-{
-	const u64 accessed = vendor->mmu_format->accessed;
-	struct mmu_iter it;
-	bool more;
-	bool young = false;
-
-	read_lock(&vm->mmu.lock);
-	for (more = mmu_walk(&it, vm, start, end); more; more = mmu_iter_next(&it)) {
-		if (!mmu_entry_is_leaf(it.entry, it.level) || !(it.entry & accessed))
-			continue;
-		young = true;
-		if (!clear)
-			break;
-		clear_bit(__ffs64(accessed), (unsigned long *)it.slot);
-	}
-	read_unlock(&vm->mmu.lock);
-	return young;
 }
 
 /* ---- the whole ------------------------------------------------------------- */

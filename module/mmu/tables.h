@@ -16,6 +16,13 @@
  */
 #define MMU_ENTRY_SPECIAL	BIT_ULL(52)
 
+/*
+ * Ours, too: host and slot allow writing. An entry that has it and no write
+ * permission is write-protected for the dirty log's sake; while the entry is
+ * there the host has not changed its mind.
+ */
+#define MMU_ENTRY_HOST_WRITABLE	BIT_ULL(53)
+
 static inline u64 mmu_table_bits(void)
 {
 	return vendor->mmu_format->read | vendor->mmu_format->write | vendor->mmu_format->exec;
@@ -63,7 +70,8 @@ static inline bool mmu_walk(struct mmu_iter *it, struct vm *vm, gfn_t start, gfn
  * @gfn: the page that was accessed
  * @pfn: the host page behind it
  * @level: how large a leaf may be; host, slot and format allow it
- * @writable: the guest may write
+ * @writable: the guest may write, now
+ * @host_writable: see MMU_ENTRY_HOST_WRITABLE
  * @write: @exec: what it is trying to do
  * @special: see MMU_ENTRY_SPECIAL
  * @uncached: device memory
@@ -73,6 +81,7 @@ struct mmu_mapping {
 	u64 pfn;
 	int level;
 	bool writable;
+	bool host_writable;
 	bool write, exec;
 	bool special;
 	bool uncached;
@@ -92,6 +101,7 @@ int mmu_map(struct vm *vm, const struct mmu_mapping *m, struct mmu_table_cache *
 int mmu_mark_mmio(struct vm *vm, gfn_t gfn, int level, struct mmu_table_cache *cache);
 
 bool mmu_zap_gfns(struct vm *vm, gfn_t start, gfn_t end, bool may_sleep);
+bool mmu_allow_write(struct vm *vm, struct memslot *slot, gfn_t gfn);
 bool mmu_age_gfns(struct vm *vm, gfn_t start, gfn_t end, bool clear);
 
 /* Large leaves are not executable: see the comment in tables.c. */

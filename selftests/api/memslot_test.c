@@ -126,8 +126,9 @@ static void test_all_slots(struct vm *vm)
 	uint32_t limit = dev_check_extension(vm->fd, MINIKVM_CAP_NR_MEMSLOTS);
 	uint32_t i, made;
 
-	if (limit > 512)
-		limit = 512;
+	/* More than one part of the kernel's table, less than what takes minutes. */
+	if (limit > 1000)
+		limit = 1000;
 	for (made = 0; made < limit; made++)
 		if (vm_set_region(vm, made, (uint64_t)made * 2 * K, K, backing, 0))
 			break;
@@ -140,6 +141,36 @@ static void test_all_slots(struct vm *vm)
 	tap_ok(i >= made, "every other one is deleted");
 	tap_errno(vm_set_region(vm, 1, 0, K, backing, 0), 0,
 		  "one of the rest moves to a place that is free again");
+}
+
+/* How many page-table pages the VM may take: a default that follows the memory. */
+static void test_mmu_pages(void)
+{
+	struct vm *vm = vm_new(VM_BARE);
+
+	if (!dev_check_extension(vm->fd, MINIKVM_CAP_MMU_SHADOW_CACHE_CONTROL)) {
+		tap_skip("no capability MMU_SHADOW_CACHE_CONTROL");
+		vm_free(vm);
+		return;
+	}
+	tap_eq(ioctl(vm->fd, MINIKVM_GET_NR_MMU_PAGES, 0), 0, "a new VM: no page tables");
+	vm_set_region(vm, 1, 0, M, backing, 0);
+	tap_eq(ioctl(vm->fd, MINIKVM_GET_NR_MMU_PAGES, 0), 64, "a small slot: the least, 64");
+	vm_set_region(vm, 2, 1ULL << 32, 1ULL << 30, backing, 0);
+	tap_eq(ioctl(vm->fd, MINIKVM_GET_NR_MMU_PAGES, 0), (262144 + 256) / 50,
+	       "a large slot: one for 50 pages");
+	vm_set_region(vm, 2, 1ULL << 33, 1ULL << 30, backing, 0);
+	tap_eq(ioctl(vm->fd, MINIKVM_GET_NR_MMU_PAGES, 0), (262144 + 256) / 50,
+	       "moving it changes nothing");
+	vm_set_region(vm, 2, 0, 0, NULL, 0);
+	tap_eq(ioctl(vm->fd, MINIKVM_GET_NR_MMU_PAGES, 0), 64, "it is deleted");
+	tap_errno(ioctl(vm->fd, MINIKVM_SET_NR_MMU_PAGES, 63), EINVAL, "SET_NR_MMU_PAGES 63");
+	tap_errno(ioctl(vm->fd, MINIKVM_SET_NR_MMU_PAGES, 0), EINVAL, "SET_NR_MMU_PAGES 0");
+	tap_errno(ioctl(vm->fd, MINIKVM_SET_NR_MMU_PAGES, 65), 0, "SET_NR_MMU_PAGES 65");
+	vm_set_region(vm, 2, 1ULL << 32, 1ULL << 30, backing, 0);
+	tap_eq(ioctl(vm->fd, MINIKVM_GET_NR_MMU_PAGES, 0), 65,
+	       "what userspace set stays, whatever the slots");
+	vm_free(vm);
 }
 
 int main(void)
@@ -155,6 +186,7 @@ int main(void)
 	test_changes(vm);
 	test_overlap(vm);
 	test_all_slots(vm);
+	test_mmu_pages();
 	vm_free(vm);
 	return tap_done();
 }

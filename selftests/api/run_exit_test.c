@@ -211,7 +211,6 @@ static void test_no_memory(void)
 {
 	struct vm *vm = vm_new(0);
 	struct vcpu *vcpu = vm_add_vcpu(vm, 0);
-	int r;
 
 	if (vcpu_expect_exit(vcpu, MINIKVM_EXIT_INTERNAL_ERROR,
 			     "RUN where there is no memory"))
@@ -220,14 +219,16 @@ static void test_no_memory(void)
 		       "the error is one of emulation");
 	vm_free(vm);
 
-	/* KVM has no pages for page tables then, unless told how many. */
+	/* The bound of page tables follows the slots: without any there are none. */
 	vm = vm_new(VM_BARE);
 	vcpu = vm_add_vcpu(vm, 0);
-	r = vcpu_run(vcpu);
-	tap_ok(r == -ENOSPC ||
-	       (!r && vcpu->run->exit_reason == MINIKVM_EXIT_INTERNAL_ERROR),
-	       "RUN of a VM without any slot fails: %s",
-	       r ? strerror(-r) : exit_name(vcpu->run->exit_reason));
+	tap_eq(vcpu_run(vcpu), -ENOSPC, "RUN of a VM that never had a slot");
+	vcpu->run->immediate_exit = 1;
+	tap_eq(vcpu_run(vcpu), -EINTR, "immediate_exit comes first");
+	vcpu->run->immediate_exit = 0;
+	if (ioctl(vm->fd, MINIKVM_SET_NR_MMU_PAGES, 64))
+		tap_bail("SET_NR_MMU_PAGES: %s", strerror(errno));
+	vcpu_expect_exit(vcpu, MINIKVM_EXIT_INTERNAL_ERROR, "with a bound it gets further");
 	vm_free(vm);
 }
 
