@@ -170,6 +170,34 @@ static void test_pit(struct vm *vm)
 		  "GET_PIT2, bad pointer");
 }
 
+/* The ioctls that came before PIT2. */
+static void test_old_pit(void)
+{
+	struct minikvm_reinject_control control = { .pit_reinject = 0 };
+	struct vm *vm = vm_new(VM_IRQCHIP);
+	struct minikvm_pit_state pit, back;
+	struct minikvm_pit_state2 pit2;
+
+	tap_errno(ioctl(vm->fd, MINIKVM_CREATE_PIT, 0), 0, "CREATE_PIT");
+	tap_errno(ioctl(vm->fd, MINIKVM_CREATE_PIT, 0), EEXIST, "CREATE_PIT twice");
+	memset(&pit, 0, sizeof(pit));
+	pit.channels[2].count = 0x1234;
+	pit.channels[2].mode = 3;
+	tap_errno(ioctl(vm->fd, MINIKVM_SET_PIT, &pit), 0, "SET_PIT");
+	tap_errno(ioctl(vm->fd, MINIKVM_GET_PIT, &back), 0, "GET_PIT");
+	tap_eq(back.channels[2].count, 0x1234, "its count is as set");
+	tap_errno(ioctl(vm->fd, MINIKVM_GET_PIT2, &pit2), 0, "GET_PIT2");
+	tap_eq(pit2.channels[2].count, 0x1234, "it is the same PIT");
+	test_efault(vm->fd, MINIKVM_GET_PIT, sizeof(pit), "GET_PIT");
+	test_efault(vm->fd, MINIKVM_SET_PIT, sizeof(pit), "SET_PIT");
+	test_efault(vm->fd, MINIKVM_REINJECT_CONTROL, sizeof(control), "REINJECT_CONTROL");
+	tap_errno(ioctl(vm->fd, MINIKVM_REINJECT_CONTROL, &control), 0, "REINJECT_CONTROL");
+	control.pit_reinject = 1;
+	tap_errno(ioctl(vm->fd, MINIKVM_REINJECT_CONTROL, &control), 0,
+		  "REINJECT_CONTROL back on");
+	vm_free(vm);
+}
+
 int main(void)
 {
 	struct vm *vm;
@@ -182,6 +210,7 @@ int main(void)
 	test_pic(vm, MINIKVM_IRQCHIP_PIC_SLAVE, "second PIC");
 	test_chip_arguments(vm);
 	test_pit(vm);
+	test_old_pit();
 	vm_free(vm);
 	return tap_done();
 }

@@ -164,6 +164,13 @@ struct gvm *gvm_create(unsigned int ncpus, unsigned int flags)
 		tap_bail("MINIKVM_SET_TSS_ADDR failed: %s", strerror(errno));
 	if (gvm_slot(vm, 0, 0, GUEST_RAM_SIZE, vm->ram, 0) < 0)
 		tap_bail("MINIKVM_SET_USER_MEMORY_REGION failed: %s", strerror(errno));
+	if (flags & GVM_SPLIT) {
+		struct minikvm_enable_cap cap = {
+			.cap = MINIKVM_CAP_SPLIT_IRQCHIP, .args[0] = 24,
+		};
+
+		GVM_IOCTL(vm->fd, MINIKVM_ENABLE_CAP, &cap);
+	}
 	if (flags & (GVM_IRQCHIP | GVM_PIT))
 		GVM_IOCTL(vm->fd, MINIKVM_CREATE_IRQCHIP, NULL);
 	if (flags & GVM_PIT)

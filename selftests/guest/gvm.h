@@ -18,6 +18,7 @@
 /* What gvm_create() makes beyond RAM and vCPUs. */
 #define GVM_IRQCHIP	(1u << 0)
 #define GVM_PIT		(1u << 1)
+#define GVM_SPLIT	(1u << 2)	/* local APICs only, GSIs 0 to 23 reserved */
 
 struct gvm;
 
