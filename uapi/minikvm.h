@@ -560,6 +560,85 @@ struct minikvm_enable_cap {
 	__u8 pad[64];
 };
 
+/* What minikvm_enable_cap.args[0] of some capabilities is made of. */
+
+/* CAP_DISABLE_QUIRKS2: old behaviour that stays unless it is switched off */
+#define MINIKVM_X86_QUIRK_LINT0_REENABLED	(1 << 0)
+#define MINIKVM_X86_QUIRK_CD_NW_CLEARED		(1 << 1)
+#define MINIKVM_X86_QUIRK_LAPIC_MMIO_HOLE	(1 << 2)
+#define MINIKVM_X86_QUIRK_OUT_7E_INC_RIP	(1 << 3)
+#define MINIKVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT	(1 << 4)
+#define MINIKVM_X86_QUIRK_FIX_HYPERCALL_INSN	(1 << 5)
+#define MINIKVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS	(1 << 6)
+
+/* CAP_X86_DISABLE_EXITS: what the guest may do without an exit */
+#define MINIKVM_X86_DISABLE_EXITS_MWAIT		(1 << 0)
+#define MINIKVM_X86_DISABLE_EXITS_HLT		(1 << 1)
+#define MINIKVM_X86_DISABLE_EXITS_PAUSE		(1 << 2)
+#define MINIKVM_X86_DISABLE_EXITS_CSTATE	(1 << 3)
+
+/* CAP_X86_USER_SPACE_MSR, and run.msr.reason */
+#define MINIKVM_MSR_EXIT_REASON_INVAL		(1 << 0)
+#define MINIKVM_MSR_EXIT_REASON_UNKNOWN		(1 << 1)
+#define MINIKVM_MSR_EXIT_REASON_FILTER		(1 << 2)
+
+/* CAP_X86_BUS_LOCK_EXIT */
+#define MINIKVM_BUS_LOCK_DETECTION_OFF		(1 << 0)
+#define MINIKVM_BUS_LOCK_DETECTION_EXIT		(1 << 1)
+
+#define MINIKVM_MSR_FILTER_MAX_RANGES		16
+#define MINIKVM_MSR_FILTER_MAX_BITMAP_SIZE	0x600	/* bytes of one range's bitmap */
+
+#define MINIKVM_MSR_FILTER_READ			(1 << 0)
+#define MINIKVM_MSR_FILTER_WRITE		(1 << 1)
+
+/**
+ * struct minikvm_msr_filter_range - MSRs whose accesses a bitmap allows or denies
+ * @flags: in: MINIKVM_MSR_FILTER_READ, _WRITE or both
+ * @nmsrs: in: bits of @bitmap; 0: the range is not used
+ * @base: in: first MSR
+ * @bitmap: in: hva; a set bit allows the access
+ */
+struct minikvm_msr_filter_range {
+	__u32 flags;
+	__u32 nmsrs;
+	__u32 base;
+	__u8 *bitmap;
+};
+
+#define MINIKVM_MSR_FILTER_DEFAULT_ALLOW	(0 << 0)
+#define MINIKVM_MSR_FILTER_DEFAULT_DENY		(1 << 0)
+
+/**
+ * struct minikvm_msr_filter - which MSRs guests of a VM may access
+ *			       (MINIKVM_X86_SET_MSR_FILTER)
+ * @flags: in: MINIKVM_MSR_FILTER_DEFAULT_*: for MSRs in no range
+ * @ranges: in: the first that covers an access decides
+ */
+struct minikvm_msr_filter {
+	__u32 flags;
+	struct minikvm_msr_filter_range ranges[MINIKVM_MSR_FILTER_MAX_RANGES];
+};
+
+/**
+ * struct minikvm_device_attr - one attribute of the module or a vCPU
+ *				(MINIKVM_HAS/GET/SET_DEVICE_ATTR)
+ * @flags: not looked at
+ * @group: in: 0 on /dev/minikvm; MINIKVM_VCPU_TSC_CTRL on a vCPU
+ * @attr: in: the attribute of the group
+ * @addr: in: hva of the value, a __u64
+ */
+struct minikvm_device_attr {
+	__u32 flags;
+	__u32 group;
+	__u64 attr;
+	__u64 addr;
+};
+
+#define MINIKVM_X86_XCOMP_GUEST_SUPP	0	/* device: XCR0 bits guests may have */
+#define MINIKVM_VCPU_TSC_CTRL		0	/* vCPU: group */
+#define MINIKVM_VCPU_TSC_OFFSET		0	/* guest TSC minus scaled host TSC */
+
 /* ---- ioctls of /dev/minikvm -------------------------------------------- */
 
 #define MINIKVM_GET_API_VERSION		_IO(MINIKVMIO, 0x00)
@@ -608,6 +687,7 @@ struct minikvm_enable_cap {
 #define MINIKVM_SIGNAL_MSI		_IOW(MINIKVMIO, 0xa5, struct minikvm_msi)
 #define MINIKVM_CLEAR_DIRTY_LOG		_IOWR(MINIKVMIO, 0xc0, struct minikvm_clear_dirty_log)
 #define MINIKVM_CREATE_DEVICE		_IOWR(MINIKVMIO, 0xe0, struct minikvm_create_device)
+#define MINIKVM_X86_SET_MSR_FILTER	_IOW(MINIKVMIO, 0xc6, struct minikvm_msr_filter)
 
 /* ---- ioctls of a vCPU fd ------------------------------------------------ */
 
@@ -651,6 +731,9 @@ struct minikvm_enable_cap {
 #define MINIKVM_SET_SREGS2		_IOW(MINIKVMIO, 0xcd, struct minikvm_sregs2)
 #define MINIKVM_GET_STATS_FD		_IO(MINIKVMIO, 0xce)	/* also VM */
 #define MINIKVM_GET_XSAVE2		_IOR(MINIKVMIO, 0xcf, struct minikvm_xsave)
+#define MINIKVM_SET_DEVICE_ATTR		_IOW(MINIKVMIO, 0xe1, struct minikvm_device_attr)
+#define MINIKVM_GET_DEVICE_ATTR		_IOW(MINIKVMIO, 0xe2, struct minikvm_device_attr)
+#define MINIKVM_HAS_DEVICE_ATTR		_IOW(MINIKVMIO, 0xe3, struct minikvm_device_attr)
 
 /* ---- capabilities (MINIKVM_CHECK_EXTENSION) ----------------------------- */
 /* A capability the module lacks, or has never heard of, reads as 0. */
@@ -666,6 +749,7 @@ struct minikvm_enable_cap {
 #define MINIKVM_CAP_NR_VCPUS				9	/* value: recommended vCPUs */
 #define MINIKVM_CAP_NR_MEMSLOTS				10	/* value: memory slots */
 #define MINIKVM_CAP_PIT					11
+#define MINIKVM_CAP_NOP_IO_DELAY			12
 #define MINIKVM_CAP_MP_STATE				14
 #define MINIKVM_CAP_COALESCED_MMIO			15	/* value: ring page */
 #define MINIKVM_CAP_SYNC_MMU				16
@@ -705,27 +789,39 @@ struct minikvm_enable_cap {
 #define MINIKVM_CAP_ENABLE_CAP_VM			98
 #define MINIKVM_CAP_IOEVENTFD_NO_LENGTH			100
 #define MINIKVM_CAP_CHECK_EXTENSION_VM			105
+#define MINIKVM_CAP_DISABLE_QUIRKS			116
 #define MINIKVM_CAP_X86_SMM				117
 #define MINIKVM_CAP_MULTI_ADDRESS_SPACE			118
 #define MINIKVM_CAP_SPLIT_IRQCHIP			121
 #define MINIKVM_CAP_IOEVENTFD_ANY_LENGTH		122
+#define MINIKVM_CAP_VCPU_ATTRIBUTES			127
 #define MINIKVM_CAP_MAX_VCPU_ID				128	/* value: vCPU ids of a VM */
 #define MINIKVM_CAP_X2APIC_API				129
 #define MINIKVM_CAP_MSI_DEVID				131
 #define MINIKVM_CAP_IMMEDIATE_EXIT			136
+#define MINIKVM_CAP_X86_DISABLE_EXITS			143	/* value: MINIKVM_X86_DISABLE_EXITS_* */
 #define MINIKVM_CAP_GET_MSR_FEATURES			153
+#define MINIKVM_CAP_MSR_PLATFORM_INFO			159
 #define MINIKVM_CAP_NESTED_STATE			157
 #define MINIKVM_CAP_COALESCED_PIO			162
 #define MINIKVM_CAP_EXCEPTION_PAYLOAD			164
 #define MINIKVM_CAP_MANUAL_DIRTY_LOG_PROTECT2		168	/* value: MINIKVM_DIRTY_LOG_* */
+#define MINIKVM_CAP_MANUAL_DIRTY_LOG_PROTECT2		168
+#define MINIKVM_CAP_STEAL_TIME				187
 #define MINIKVM_CAP_X86_USER_SPACE_MSR			188
+#define MINIKVM_CAP_X86_MSR_FILTER			189
+#define MINIKVM_CAP_ENFORCE_PV_FEATURE_CPUID		190
+#define MINIKVM_CAP_X86_BUS_LOCK_EXIT			193
 #define MINIKVM_CAP_SET_GUEST_DEBUG2			195
 #define MINIKVM_CAP_SREGS2				200
+#define MINIKVM_CAP_EXIT_HYPERCALL			201	/* value: hypercalls that can exit */
 #define MINIKVM_CAP_BINARY_STATS_FD			203
 #define MINIKVM_CAP_EXIT_ON_EMULATION_FAILURE		204
 #define MINIKVM_CAP_VM_GPA_BITS				207
 #define MINIKVM_CAP_XSAVE2				208	/* value: bytes */
 #define MINIKVM_CAP_SYS_ATTRIBUTES			209
+#define MINIKVM_CAP_DISABLE_QUIRKS2			213	/* value: MINIKVM_X86_QUIRK_* */
+#define MINIKVM_CAP_VM_TSC_CONTROL			214
 #define MINIKVM_CAP_X86_TRIPLE_FAULT_EVENT		218
 #define MINIKVM_CAP_X86_NOTIFY_VMEXIT			219
 

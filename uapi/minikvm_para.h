@@ -25,6 +25,8 @@
 #define MINIKVM_FEATURE_PV_UNHALT		7
 #define MINIKVM_FEATURE_PV_TLB_FLUSH		9
 #define MINIKVM_FEATURE_PV_SEND_IPI		11
+#define MINIKVM_FEATURE_POLL_CONTROL		12
+#define MINIKVM_FEATURE_PV_SCHED_YIELD		13
 #define MINIKVM_FEATURE_CLOCKSOURCE_STABLE_BIT	24	/* pvclock flags count */
 
 #define MINIKVM_MSR_WALL_CLOCK		0x11
@@ -38,10 +40,31 @@
 
 #define MINIKVM_MSR_ENABLED		1	/* bit 0 of SYSTEM_TIME and others */
 
-/* Hypercall numbers (RAX of VMCALL) and the errors returned in RAX. */
+/* MINIKVM_MSR_STEAL_TIME: the record's address, 64 bytes aligned, and bit 0 */
+#define MINIKVM_STEAL_VALID_BITS	(-1ULL << 6)
+#define MINIKVM_STEAL_RESERVED_MASK	0x3e
+
+/* Hypercall numbers (RAX of VMCALL) and the errors returned in RAX, negative. */
+#define MINIKVM_HC_VAPIC_POLL_IRQ	1
 #define MINIKVM_HC_KICK_CPU		5
+#define MINIKVM_HC_CLOCK_PAIRING	9
 #define MINIKVM_HC_SEND_IPI		10
+#define MINIKVM_HC_SCHED_YIELD		11
+#define MINIKVM_HC_MAP_GPA_RANGE	12
 #define MINIKVM_ENOSYS			1000
+#define MINIKVM_EPERM			1
+#define MINIKVM_EFAULT			14
+#define MINIKVM_EINVAL			22
+#define MINIKVM_EOPNOTSUPP		95
+
+#define MINIKVM_CLOCK_PAIRING_WALLCLOCK	0	/* RCX of HC_CLOCK_PAIRING */
+
+/* minikvm_steal_time.preempted */
+#define MINIKVM_VCPU_PREEMPTED		(1 << 0)
+#define MINIKVM_VCPU_FLUSH_TLB		(1 << 1)
+
+/* The byte at MINIKVM_MSR_PV_EOI_EN: set, the guest clears it instead of an EOI. */
+#define MINIKVM_PV_EOI_ENABLED		1
 
 /* minikvm_pvclock.flags */
 #define MINIKVM_PVCLOCK_TSC_STABLE_BIT	0x1
@@ -79,6 +102,40 @@ struct minikvm_wall_clock {
 	__u32 version;
 	__u32 sec;
 	__u32 nsec;
+};
+
+/**
+ * struct minikvm_steal_time - time a vCPU waited for a CPU (MINIKVM_MSR_STEAL_TIME)
+ * @steal: nanoseconds runnable but not running, since the record was given
+ * @version: odd while the kernel updates the record
+ * @flags: 0
+ * @preempted: MINIKVM_VCPU_PREEMPTED set by the kernel while the vCPU is
+ *	runnable but not running; MINIKVM_VCPU_FLUSH_TLB set by other vCPUs then
+ *
+ * One per vCPU, in guest memory.
+ */
+struct minikvm_steal_time {
+	__u64 steal;
+	__u32 version;
+	__u32 flags;
+	__u8  preempted;
+	__u8  u8_pad[3];
+	__u32 pad[11];
+};
+
+/**
+ * struct minikvm_clock_pairing - one instant on two clocks (HC_CLOCK_PAIRING)
+ * @sec: host CLOCK_REALTIME, seconds
+ * @nsec: and nanoseconds
+ * @tsc: guest TSC
+ * @flags: 0
+ */
+struct minikvm_clock_pairing {
+	__s64 sec;
+	__s64 nsec;
+	__u64 tsc;
+	__u32 flags;
+	__u32 pad[9];
 };
 
 #endif /* _UAPI_MINIKVM_PARA_H */
