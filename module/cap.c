@@ -5,8 +5,10 @@
  */
 #include <linux/cpumask.h>
 #include <linux/minmax.h>
+#include <linux/sched/stat.h>
 #include <asm/cpufeature.h>
 
+#include "../uapi/minikvm_para.h"
 #include "minikvm.h"
 #include "memslot.h"
 #include "irqchip/irqchip.h"
@@ -14,6 +16,28 @@
 
 #define X2APIC_API_FLAGS	(MINIKVM_X2APIC_API_USE_32BIT_IDS |	\
 				 MINIKVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+
+#define ALL_QUIRKS	(MINIKVM_X86_QUIRK_LINT0_REENABLED |		\
+			 MINIKVM_X86_QUIRK_CD_NW_CLEARED |		\
+			 MINIKVM_X86_QUIRK_LAPIC_MMIO_HOLE |		\
+			 MINIKVM_X86_QUIRK_OUT_7E_INC_RIP |		\
+			 MINIKVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT |	\
+			 MINIKVM_X86_QUIRK_FIX_HYPERCALL_INSN |		\
+			 MINIKVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+
+#define ALL_EXITS	(MINIKVM_X86_DISABLE_EXITS_MWAIT |		\
+			 MINIKVM_X86_DISABLE_EXITS_HLT |		\
+			 MINIKVM_X86_DISABLE_EXITS_PAUSE |		\
+			 MINIKVM_X86_DISABLE_EXITS_CSTATE)
+
+/* A guest may wait by MWAIT if that wakes up, and the APIC timer runs on meanwhile. */
+static u32 disable_exits_supported(void)
+{
+	if (boot_cpu_has(X86_FEATURE_MWAIT) && !boot_cpu_has_bug(X86_BUG_MONITOR) &&
+	    boot_cpu_has(X86_FEATURE_ARAT))
+		return ALL_EXITS;
+	return ALL_EXITS & ~MINIKVM_X86_DISABLE_EXITS_MWAIT;
+}
 
 /**
  * check_extension - CHECK_EXTENSION, on the device and on a VM
@@ -74,9 +98,31 @@ long check_extension(struct vm *vm, long cap)
 	case MINIKVM_CAP_VCPU_EVENTS:
 	case MINIKVM_CAP_EXCEPTION_PAYLOAD:
 	case MINIKVM_CAP_X86_TRIPLE_FAULT_EVENT:
+	case MINIKVM_CAP_NOP_IO_DELAY:
+	case MINIKVM_CAP_KVMCLOCK_CTRL:
+	case MINIKVM_CAP_DISABLE_QUIRKS:
+	case MINIKVM_CAP_VCPU_ATTRIBUTES:
+	case MINIKVM_CAP_MSR_PLATFORM_INFO:
+	case MINIKVM_CAP_X86_USER_SPACE_MSR:
+	case MINIKVM_CAP_X86_MSR_FILTER:
+	case MINIKVM_CAP_ENFORCE_PV_FEATURE_CPUID:
+	case MINIKVM_CAP_SYS_ATTRIBUTES:
 		return 1;
 	case MINIKVM_CAP_COALESCED_MMIO:
 		return MINIKVM_COALESCED_MMIO_PAGE_OFFSET;
+	case MINIKVM_CAP_ADJUST_CLOCK:
+		return MINIKVM_CLOCK_TSC_STABLE | MINIKVM_CLOCK_REALTIME | MINIKVM_CLOCK_HOST_TSC;
+	case MINIKVM_CAP_TSC_CONTROL:
+	case MINIKVM_CAP_VM_TSC_CONTROL:
+		return vendor->has_tsc_scaling();
+	case MINIKVM_CAP_X86_DISABLE_EXITS:
+		return disable_exits_supported();
+	case MINIKVM_CAP_STEAL_TIME:
+		return sched_info_on();
+	case MINIKVM_CAP_EXIT_HYPERCALL:
+		return BIT(MINIKVM_HC_MAP_GPA_RANGE);
+	case MINIKVM_CAP_DISABLE_QUIRKS2:
+		return ALL_QUIRKS;
 	case MINIKVM_CAP_NR_VCPUS:
 		return min_t(long, num_online_cpus(), MK_MAX_VCPUS);
 	case MINIKVM_CAP_MAX_VCPUS:
@@ -122,6 +168,22 @@ static int enable_x2apic_api(struct vm *vm, u64 flags)
 	return 0;
 }
 
+/* Once, and before the first vCPU. */
+static int vm_set_max_vcpu_ids(struct vm *vm, u64 ids)
+{
+	int err = -EINVAL;
+
+	if (ids > MK_MAX_VCPU_ID)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	if (!vm->max_vcpu_ids || vm->max_vcpu_ids == ids) {
+		vm->max_vcpu_ids = ids;
+		err = 0;
+	}
+	mutex_unlock(&vm->lock);
+	return err;
+}
+
 /**
  * vm_enable_cap - ENABLE_CAP on a VM
  * @vm: the VM
@@ -132,6 +194,8 @@ static int enable_x2apic_api(struct vm *vm, u64 flags)
  */
 int vm_enable_cap(struct vm *vm, const struct minikvm_enable_cap *cap)
 {
+	u64 arg = cap->args[0];
+
 	if (cap->flags)
 		return -EINVAL;
 	switch (cap->cap) {
@@ -152,6 +216,39 @@ int vm_enable_cap(struct vm *vm, const struct minikvm_enable_cap *cap)
 		return 0;
 	case MINIKVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return dirty_log_set_manual(vm, cap->args[0]);
+	case MINIKVM_CAP_DISABLE_QUIRKS2:
+		if (arg & ~(u64)ALL_QUIRKS)
+			return -EINVAL;
+		fallthrough;
+	case MINIKVM_CAP_DISABLE_QUIRKS:
+		WRITE_ONCE(vm->disabled_quirks, arg);
+		return 0;
+	case MINIKVM_CAP_X86_DISABLE_EXITS:
+		if (arg & ~(u64)ALL_EXITS)
+			return -EINVAL;
+		/* What this CPU cannot give is left as it is, like in KVM. */
+		WRITE_ONCE(vm->exits_disabled,
+			   vm->exits_disabled | (arg & disable_exits_supported()));
+		return 0;
+	case MINIKVM_CAP_MSR_PLATFORM_INFO:
+		WRITE_ONCE(vm->platform_info_hidden, !arg);
+		return 0;
+	case MINIKVM_CAP_X86_USER_SPACE_MSR:
+		if (arg & ~(u64)(MINIKVM_MSR_EXIT_REASON_INVAL | MINIKVM_MSR_EXIT_REASON_UNKNOWN |
+				 MINIKVM_MSR_EXIT_REASON_FILTER))
+			return -EINVAL;
+		WRITE_ONCE(vm->user_msr_reasons, arg);
+		return 0;
+	case MINIKVM_CAP_EXIT_HYPERCALL:
+		if (arg & ~(u64)BIT(MINIKVM_HC_MAP_GPA_RANGE))
+			return -EINVAL;
+		WRITE_ONCE(vm->user_hypercalls, arg);
+		return 0;
+	case MINIKVM_CAP_X86_BUS_LOCK_EXIT:
+		/* Nothing to switch off; switching it on is refused. */
+		return arg & ~(u64)MINIKVM_BUS_LOCK_DETECTION_OFF ? -EINVAL : 0;
+	case MINIKVM_CAP_MAX_VCPU_ID:
+		return vm_set_max_vcpu_ids(vm, arg);
 	default:
 		return -EINVAL;
 	}
@@ -170,6 +267,9 @@ int vcpu_enable_cap(struct vcpu *vcpu, const struct minikvm_enable_cap *cap)
 	if (cap->flags)
 		return -EINVAL;
 	switch (cap->cap) {
+	case MINIKVM_CAP_ENFORCE_PV_FEATURE_CPUID:
+		vcpu->pv_enforce = cap->args[0];
+		return 0;
 	default:
 		return -EINVAL;
 	}

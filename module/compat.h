@@ -28,6 +28,13 @@
 #define COMPAT_RCU_CPU
 #endif
 
+/* Since 6.12 a task may stay on the queue for a while although it sleeps. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define compat_task_is_runnable(task)	((task)->on_rq)
+#else
+#define compat_task_is_runnable(task)	task_is_runnable(task)
+#endif
+
 /*
  * The callbacks around suspend, interrupts off on the last CPU. A stable
  * release changed their form in mid-series, so Kbuild looks at the header.

@@ -160,6 +160,35 @@ int guest_write(struct vm *vm, gpa_t gpa, const void *data, size_t len)
 	return err;
 }
 
+/**
+ * guest_write_nofault - copy to guest-physical memory that is there right now
+ * @vm: the VM; current->mm is vm->mm
+ * @gpa: first byte
+ * @data: source
+ * @len: bytes; they do not cross a page
+ *
+ * Context: does not sleep; takes vm->srcu.
+ *
+ * Return: 0; -EFAULT: as guest_write(), or the page would have to be faulted in.
+ */
+int guest_write_nofault(struct vm *vm, gpa_t gpa, const void *data, size_t len)
+{
+	struct memslot *slot;
+	void __user *to;
+	int err = -EFAULT;
+	u64 room;
+	int idx;
+
+	idx = srcu_read_lock(&vm->srcu);
+	to = translate(vm, gpa, true, &slot, &room);
+	if (to && len <= room && !copy_to_user_nofault(to, data, len)) {
+		mark_dirty(vm, slot, gpa, len);
+		err = 0;
+	}
+	srcu_read_unlock(&vm->srcu, idx);
+	return err;
+}
+
 /* 0 exchanged, 1 *@old differed and is updated, -EFAULT. */
 static int cmpxchg_user(void __user *ptr, u64 *old, u64 new, size_t len)
 {

@@ -174,6 +174,20 @@ static struct notifier_block hardware_reboot_nb = {
 	.priority	= 0,
 };
 
+/* What the module as a whole can do, beyond what a capability's value can say. */
+static long device_attr(unsigned int cmd, void __user *argp)
+{
+	struct minikvm_device_attr attr;
+
+	if (copy_from_user(&attr, argp, sizeof(attr)))
+		return -EFAULT;
+	if (attr.group || attr.attr != MINIKVM_X86_XCOMP_GUEST_SUPP)
+		return -ENXIO;
+	if (cmd == MINIKVM_HAS_DEVICE_ATTR)
+		return 0;
+	return put_user(cpuid_supported_xcr0(), (u64 __user *)u64_to_user_ptr(attr.addr));
+}
+
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *argp = (void __user *)arg;
@@ -198,6 +212,9 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return msr_get_feature_index_list(argp);
 	case MINIKVM_GET_MSRS:
 		return msr_get_list(NULL, argp);
+	case MINIKVM_HAS_DEVICE_ATTR:
+	case MINIKVM_GET_DEVICE_ATTR:
+		return device_attr(cmd, argp);
 	default:
 		return -EINVAL;
 	}

@@ -41,6 +41,8 @@ static inline bool dirty_log_initially_set(struct vm *vm)
  */
 int guest_read(struct vm *vm, gpa_t gpa, void *data, size_t len);
 int guest_write(struct vm *vm, gpa_t gpa, const void *data, size_t len);
+/* Preemption off: -EFAULT also when a page is not there right now. */
+int guest_write_nofault(struct vm *vm, gpa_t gpa, const void *data, size_t len);
 /* One page- or descriptor-table entry of 4 or 8 bytes, aligned, in one piece. */
 int guest_read_entry(struct vm *vm, gpa_t gpa, u64 *entry, size_t len);
 /*

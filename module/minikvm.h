@@ -43,6 +43,7 @@
 #define MK_INVALID_GPA		(~(gpa_t)0)
 
 struct file;
+struct pid;
 struct vm;
 struct vcpu;
 struct lapic;
@@ -53,6 +54,7 @@ struct irq_routing_table;
 struct io_bus;
 struct coalesced;
 struct memslots;
+struct msr_filter;
 
 /*
  * What an exit handler decided. Errno values never travel through it: a
@@ -84,6 +86,8 @@ enum vcpu_request {
 	REQ_IOAPIC_EOI,		/* split irqchip: tell userspace's I/O APIC */
 	REQ_TPR_ACCESS,		/* leave with MINIKVM_EXIT_TPR_ACCESS */
 	REQ_DEBUG_STEP,		/* leave with MINIKVM_EXIT_DEBUG: a step is done */
+	REQ_STEAL_UPDATE,	/* refresh the guest's steal-time record */
+	REQ_MSR_FILTER,		/* the VM's MSR filter changed */
 	REQ_VM_DEAD,		/* a broken invariant: RUN returns -EIO */
 };
 
@@ -202,6 +206,8 @@ struct vcpu {
 	bool unhalted;			/* vcpu_unblock(): the next halt is none */
 	struct preempt_notifier preempt;
 	struct rcuwait wait;
+	struct pid __rcu *pid;		/* the thread that runs it; vcpu_yield.c */
+	bool ready;			/* that thread waits for a CPU */
 	u32 halt_poll_ns;		/* how long a HLT is waited out awake */
 
 	/* RUN in progress. */
@@ -259,6 +265,7 @@ struct vcpu {
 	unsigned long cr4_reserved;
 	u64 supported_xcr0;
 	u32 pv_features;		/* MINIKVM_CPUID_FEATURES.eax, 0 if none */
+	bool pv_enforce;		/* those not in there do not exist */
 	bool has_run;
 
 	/* MSRs without a home of their own. */
@@ -273,8 +280,13 @@ struct vcpu {
 	u64 spec_ctrl;
 	u64 arch_capabilities;
 	u64 microcode_version;
+	u64 platform_info, misc_features_enables;
+	bool cpuid_faulting;		/* CPUID outside ring 0 is #GP */
+	u64 power_ctl, hwcr, smi_count;
 	u64 tsc_aux;
-	u64 tsc_offset;			/* guest TSC = host TSC + this */
+	u64 tsc_offset;			/* guest TSC = scaled host TSC + this */
+	u64 tsc_ratio;			/* guest ticks of a host tick, TSC_RATIO_ONE is 1 */
+	u32 tsc_khz;
 	s64 tsc_adjust;
 
 	/* kvmclock: see x86/pvclock.c. */
@@ -286,6 +298,16 @@ struct vcpu {
 		int cpu;		/* the record was made for this CPU */
 		unsigned long refresh;	/* jiffies; without a common reference */
 	} pvclock;
+
+	/* Paravirtual services: see x86/steal.c, irqchip/lapic_pv.c, x86/hypercall.c. */
+	struct {
+		u64 msr;
+		u64 run_delay;		/* of the thread, already accounted */
+		bool preempted;		/* the guest's record says so */
+	} steal;
+	u64 pv_eoi_msr;
+	u64 poll_control;
+	bool at_insn_boundary;		/* nothing of an instruction is half done */
 
 	/* Emulation in progress, across an exit to userspace. */
 	struct pio_access pio;
@@ -391,8 +413,19 @@ struct vm {
 	struct mutex apic_map_lock;
 	void __rcu *apic_map;		/* struct apic_map, lapic_ipi.c */
 
+	/* What userspace switched on or off, see cap.c. */
+	u64 disabled_quirks;		/* MINIKVM_X86_QUIRK_* */
+	u32 max_vcpu_ids;		/* under @lock; 0: not chosen yet */
+	u32 exits_disabled;		/* MINIKVM_X86_DISABLE_EXITS_*, for new vCPUs */
+	u32 user_msr_reasons;		/* MINIKVM_MSR_EXIT_REASON_* */
+	u64 user_hypercalls;		/* BIT(MINIKVM_HC_*) */
+	bool platform_info_hidden;
+	struct msr_filter __rcu *msr_filter;	/* under @lock; x86/msr_filter.c */
+
 	/* Time. */
+	u32 default_tsc_khz;
 	raw_spinlock_t tsc_lock;
+	u32 tsc_last_khz;
 	u64 tsc_last_write, tsc_last_nsec, tsc_cur_offset;
 	s64 clock_offset;		/* kvmclock = boot time + this, ns */
 	u64 clock_ref_tsc, clock_ref_ns;	/* one instant, for all vCPUs */
@@ -508,9 +541,12 @@ struct minikvm_vendor_ops {
 	void (*get_pdptrs)(struct vcpu *vcpu);		/* the guest may have */
 
 	/* MSRs the vendor keeps: -ENOENT not mine, -EINVAL refused, 0 done. */
-	int (*get_msr)(struct vcpu *vcpu, u32 index, u64 *data);
+	int (*get_msr)(struct vcpu *vcpu, u32 index, u64 *data, bool host);
 	int (*set_msr)(struct vcpu *vcpu, u32 index, u64 data, bool host);
+	void (*msr_filter_changed)(struct vcpu *vcpu);
 	void (*set_tsc_offset)(struct vcpu *vcpu, u64 offset);
+	void (*set_tsc_ratio)(struct vcpu *vcpu, u64 ratio);	/* only if has_tsc_scaling */
+	bool (*has_tsc_scaling)(void);
 	void (*cpuid_changed)(struct vcpu *vcpu);
 
 	/* Move RIP past the exiting instruction and clear the shadow. */
@@ -576,6 +612,10 @@ enum exit_action vcpu_halt(struct vcpu *vcpu);	/* HLT was executed and skipped *
 bool vcpu_runnable(struct vcpu *vcpu);
 long vcpu_run(struct vcpu *vcpu);		/* RUN; vcpu_run.c */
 void vcpu_preempt_init(struct vcpu *vcpu);
+/* vcpu_yield.c */
+void vcpu_track_thread(struct vcpu *vcpu);
+void vcpu_forget_thread(struct vcpu *vcpu);
+bool vcpu_yield_to(struct vcpu *target);
 enum exit_action vcpu_internal_error(struct vcpu *vcpu, u32 suberror);
 
 static inline void vcpu_set_request(struct vcpu *vcpu, enum vcpu_request req)
@@ -670,6 +710,11 @@ static inline unsigned long cr4_read(struct vcpu *vcpu)
 /* ---- memslot.c, guest_mem.c, mmu/: see memslot.h, mmu/mmu.h -------------- */
 /* ---- iobus.c, irqchip/: see iobus.h, irqchip/irqchip.h, irqchip/lapic.h -- */
 /* ---- x86/: see x86/x86.h -------------------------------------------------- */
+
+static inline bool vm_has_quirk(struct vm *vm, u64 quirk)
+{
+	return !(READ_ONCE(vm->disabled_quirks) & quirk);
+}
 
 /* At least the local APICs. */
 static inline bool irqchip_in_kernel(struct vm *vm)

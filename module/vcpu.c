@@ -35,6 +35,7 @@ void vcpu_load(struct vcpu *vcpu)
 	preempt_notifier_register(&vcpu->preempt);
 	vendor->vcpu_load(vcpu, cpu);
 	pvclock_loaded(vcpu, cpu);
+	steal_loaded(vcpu);
 	if (vcpu->lapic)
 		lapic_timer_migrate(vcpu);
 	put_cpu();
@@ -52,8 +53,10 @@ static void vcpu_sched_in(struct preempt_notifier *notifier, int cpu)
 {
 	struct vcpu *vcpu = container_of(notifier, struct vcpu, preempt);
 
+	WRITE_ONCE(vcpu->ready, false);
 	vendor->vcpu_load(vcpu, cpu);
 	pvclock_loaded(vcpu, cpu);
+	steal_loaded(vcpu);
 	if (vcpu->lapic)
 		lapic_timer_migrate(vcpu);
 }
@@ -62,6 +65,10 @@ static void vcpu_sched_out(struct preempt_notifier *notifier, struct task_struct
 {
 	struct vcpu *vcpu = container_of(notifier, struct vcpu, preempt);
 
+	if (compat_task_is_runnable(current)) {
+		WRITE_ONCE(vcpu->ready, true);
+		steal_preempted(vcpu);
+	}
 	vendor->vcpu_put(vcpu);
 }
 
@@ -174,6 +181,7 @@ static struct vcpu *vcpu_alloc(struct vm *vm, u32 id)
 	vcpu->id = id;
 	vcpu->cpu = -1;
 	vcpu->user_extint = -1;
+	vcpu->tsc_ratio = TSC_RATIO_ONE;
 	mutex_init(&vcpu->mutex);
 	rcuwait_init(&vcpu->wait);
 	preempt_notifier_init(&vcpu->preempt, &vcpu_preempt_ops);
@@ -216,6 +224,7 @@ void vcpu_destroy(struct vcpu *vcpu)
 	if (vcpu->lapic)
 		lapic_free(vcpu);
 	vendor->vcpu_free(vcpu);
+	vcpu_forget_thread(vcpu);
 	emul_free(vcpu);
 	cpuid_free(vcpu);
 	fpu_free(vcpu);
@@ -261,10 +270,13 @@ int vcpu_create(struct vm *vm, u32 id)
 
 	/* The place is reserved first, so that chips cannot appear midway. */
 	mutex_lock(&vm->lock);
-	if (vm->created_vcpus >= MK_MAX_VCPUS) {
+	if (vm->created_vcpus >= MK_MAX_VCPUS || (vm->max_vcpu_ids && id >= vm->max_vcpu_ids)) {
 		mutex_unlock(&vm->lock);
 		return -EINVAL;
 	}
+	/* Too late to choose another bound (CAP_MAX_VCPU_ID). */
+	if (!vm->max_vcpu_ids)
+		vm->max_vcpu_ids = MK_MAX_VCPU_ID;
 	vm->created_vcpus++;
 	mutex_unlock(&vm->lock);
 
@@ -276,6 +288,7 @@ int vcpu_create(struct vm *vm, u32 id)
 	mutex_lock(&vcpu->mutex);
 	vcpu_load(vcpu);
 	vcpu_reset(vcpu, false);
+	guest_tsc_set_khz(vcpu, READ_ONCE(vm->default_tsc_khz));
 	guest_tsc_write(vcpu, 0, true);
 	vcpu_put(vcpu);
 	mutex_unlock(&vcpu->mutex);

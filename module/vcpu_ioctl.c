@@ -6,7 +6,6 @@
 #include <linux/fs.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <asm/tsc.h>
 
 #include "minikvm.h"
 #include "irqchip/irqchip.h"
@@ -40,6 +39,7 @@ static u32 vcpu_get_mp_state(struct vcpu *vcpu)
 	/* An INIT or SIPI that already arrived counts as taken. */
 	if (vcpu->lapic)
 		lapic_accept_events(vcpu);
+	/* So does a kick that ends a halt. */
 	if (vcpu->mp_state == MINIKVM_MP_STATE_HALTED && READ_ONCE(vcpu->unhalted))
 		return MINIKVM_MP_STATE_RUNNABLE;
 	return vcpu->mp_state;
@@ -231,6 +231,14 @@ static long vcpu_ioctl_loaded(struct vcpu *vcpu, unsigned int cmd, void __user *
 		inject_nmi(vcpu);
 		r = 0;
 		break;
+	case MINIKVM_KVMCLOCK_CTRL:
+		r = pvclock_stopped(vcpu);
+		break;
+	case MINIKVM_HAS_DEVICE_ATTR:
+	case MINIKVM_GET_DEVICE_ATTR:
+	case MINIKVM_SET_DEVICE_ATTR:
+		r = tsc_device_attr(vcpu, cmd, argp);
+		break;
 	default:
 		r = -EINVAL;
 	}
@@ -261,6 +269,16 @@ static long vcpu_ioctl_enable_cap(struct vcpu *vcpu, void __user *argp)
 		return -EFAULT;
 	vcpu_load(vcpu);
 	r = vcpu_enable_cap(vcpu, &cap);
+	vcpu_put(vcpu);
+	return r;
+}
+
+static long vcpu_ioctl_set_tsc_khz(struct vcpu *vcpu, u32 khz)
+{
+	long r;
+
+	vcpu_load(vcpu);
+	r = guest_tsc_set_khz(vcpu, khz);
 	vcpu_put(vcpu);
 	return r;
 }
@@ -302,6 +320,10 @@ static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long
 	case MINIKVM_GET_XSAVE2:
 	case MINIKVM_SET_XSAVE:
 	case MINIKVM_NMI:
+	case MINIKVM_KVMCLOCK_CTRL:
+	case MINIKVM_HAS_DEVICE_ATTR:
+	case MINIKVM_GET_DEVICE_ATTR:
+	case MINIKVM_SET_DEVICE_ATTR:
 		return vcpu_ioctl_loaded(vcpu, cmd, argp);
 	case MINIKVM_GET_LAPIC:
 	case MINIKVM_SET_LAPIC:
@@ -318,7 +340,9 @@ static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long
 	case MINIKVM_SET_SIGNAL_MASK:
 		return vcpu_ioctl_set_signal_mask(vcpu, argp);
 	case MINIKVM_GET_TSC_KHZ:
-		return tsc_khz;
+		return vcpu->tsc_khz;
+	case MINIKVM_SET_TSC_KHZ:
+		return vcpu_ioctl_set_tsc_khz(vcpu, arg);
 	case MINIKVM_ENABLE_CAP:
 		return vcpu_ioctl_enable_cap(vcpu, argp);
 	default:

@@ -98,7 +98,8 @@ static void vcpu_wait_halted(struct vcpu *vcpu)
 {
 	ktime_t begin = ktime_get();
 
-	if (!vcpu->halt_poll_ns || !vcpu_poll(vcpu, begin))
+	/* A guest that polls itself before it halts asks not to be doubled. */
+	if (!vcpu->halt_poll_ns || !vcpu->poll_control || !vcpu_poll(vcpu, begin))
 		vcpu_wait(vcpu);
 	vcpu_learn_poll(vcpu, ktime_to_ns(ktime_sub(ktime_get(), begin)));
 }
@@ -185,6 +186,10 @@ static enum exit_action vcpu_handle_requests(struct vcpu *vcpu)
 		vendor->flush_tlb_guest(vcpu);
 	if (vcpu_take_request(vcpu, REQ_CLOCK_UPDATE))
 		pvclock_update(vcpu);
+	if (vcpu_take_request(vcpu, REQ_STEAL_UPDATE))
+		steal_update(vcpu);
+	if (vcpu_take_request(vcpu, REQ_MSR_FILTER))
+		vendor->msr_filter_changed(vcpu);
 	return EXIT_RESUME;
 }
 
@@ -209,6 +214,7 @@ static enum exit_action vcpu_enter_guest(struct vcpu *vcpu)
 {
 	enum exit_action action;
 
+	vcpu->at_insn_boundary = false;
 	if (READ_ONCE(vcpu->requests)) {
 		if (vcpu->lapic && lapic_has_events(vcpu)) {
 			lapic_accept_events(vcpu);
@@ -220,7 +226,7 @@ static enum exit_action vcpu_enter_guest(struct vcpu *vcpu)
 			return action;
 		if (vcpu_take_request(vcpu, REQ_EVENT)) {
 			events_deliver(vcpu);
-			if (unlikely(vcpu->apic_attention))
+			if (vcpu->apic_attention | vcpu->pv_eoi_msr)
 				lapic_sync_to_guest(vcpu);
 		}
 	}
@@ -380,6 +386,7 @@ long vcpu_run(struct vcpu *vcpu)
 {
 	long r;
 
+	vcpu_track_thread(vcpu);
 	vcpu_load(vcpu);
 	/* real_blocked keeps a signal that userspace blocks but ignores pending. */
 	if (vcpu->sigset_active)

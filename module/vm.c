@@ -72,6 +72,7 @@ static void vm_destroy(struct vm *vm)
 	irqchip_destroy(vm);
 	iobus_destroy(vm);
 	coalesced_destroy(vm);
+	msr_filter_free(vm);
 	memslots_destroy(vm);
 	vendor->vm_destroy(vm);
 	hardware_put();

@@ -287,6 +287,15 @@ static int vm_ioctl_enable_cap(struct vm *vm, void __user *argp)
 	return vm_enable_cap(vm, &cap);
 }
 
+static long vm_ioctl_set_msr_filter(struct vm *vm, void __user *argp)
+{
+	struct minikvm_msr_filter filter;
+
+	if (copy_from_user(&filter, argp, sizeof(filter)))
+		return -EFAULT;
+	return msr_filter_set(vm, &filter);
+}
+
 /**
  * vm_ioctl - every ioctl on a VM's fd
  * @file: the fd
@@ -361,6 +370,15 @@ long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case MINIKVM_GET_PIT2:
 	case MINIKVM_SET_PIT2:
 		return vm_ioctl_pit2(vm, cmd, argp);
+	case MINIKVM_GET_CLOCK:
+	case MINIKVM_SET_CLOCK:
+		return vm_clock_ioctl(vm, cmd, argp);
+	case MINIKVM_SET_TSC_KHZ:
+		return vm_tsc_set_khz(vm, arg);
+	case MINIKVM_GET_TSC_KHZ:
+		return READ_ONCE(vm->default_tsc_khz);
+	case MINIKVM_X86_SET_MSR_FILTER:
+		return vm_ioctl_set_msr_filter(vm, argp);
 	default:
 		return -ENOTTY;
 	}

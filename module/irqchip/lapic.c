@@ -407,7 +407,8 @@ static void lapic_reset_regs(struct lapic *apic)
 	 * Guests that never look at LINT0 expect what firmware would leave on
 	 * the boot processor: the 8259 wired through.
 	 */
-	if (vcpu->id == vcpu->vm->bsp_id)
+	if (vcpu->id == vcpu->vm->bsp_id &&
+	    vm_has_quirk(vcpu->vm, MINIKVM_X86_QUIRK_LINT0_REENABLED))
 		apic_reg_set(regs, LAPIC_LVT_LINT0, IRQ_MODE_EXTINT << 8);
 
 	apic_reg_set(regs, LAPIC_DFR, LAPIC_DFR_FLAT);
@@ -445,6 +446,7 @@ void lapic_reset(struct vcpu *vcpu, bool init)
 
 	if (apic)
 		lapic_timer_stop(apic);
+	vcpu->pv_eoi_msr = 0;
 	if (!init) {
 		u64 base = APIC_BASE_DEFAULT | APIC_BASE_ENABLE;
 

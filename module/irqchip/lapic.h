@@ -16,6 +16,7 @@
  * its memory, and lapic_sync_*() keeps the same. Only the vCPU's own thread.
  */
 #define APIC_ATTENTION_VAPIC	0
+#define APIC_ATTENTION_PV_EOI	1	/* the guest may have ended an interrupt in memory */
 
 int lapic_create(struct vcpu *vcpu);		/* sets vcpu->lapic; -ENOMEM */
 void lapic_free(struct vcpu *vcpu);
@@ -91,6 +92,10 @@ int lapic_accept_events(struct vcpu *vcpu);
 
 int lapic_get_state(struct vcpu *vcpu, struct minikvm_lapic_state *s);
 int lapic_set_state(struct vcpu *vcpu, const struct minikvm_lapic_state *s);
+
+/* lapic_pv.c */
+int lapic_set_pv_eoi(struct vcpu *vcpu, u64 data);	/* 0, -EINVAL */
+long lapic_send_pv_ipi(struct vm *vm, const u64 *args, unsigned int width);
 
 /* MMIO at APIC base: 0, -EOPNOTSUPP not this address or x2APIC/disabled. */
 int lapic_mmio_read(struct vcpu *vcpu, gpa_t addr, int len, void *data);

@@ -90,6 +90,10 @@ void lapic_report_tpr(struct lapic *apic, bool write);
 /* lapic_regs.c */
 int lapic_reg_write(struct lapic *apic, u32 offset, u32 val);
 
+/* lapic_pv.c: parts of lapic_sync_to_guest() and lapic_sync_from_guest() */
+void lapic_pv_eoi_arm(struct lapic *apic);
+void lapic_pv_eoi_collect(struct lapic *apic);
+
 /* lapic_ipi.c: 1 taken, 0 not; any context. */
 int lapic_take(struct lapic *apic, u8 mode, u8 vector, bool assert, bool level);
 void lapic_send_ipi(struct lapic *apic, u32 icr, u32 dest);

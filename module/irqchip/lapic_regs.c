@@ -260,16 +260,23 @@ int lapic_msr_write(struct vcpu *vcpu, u32 msr, u64 data)
 
 /* ---- the xAPIC page ---------------------------------------------------------------- */
 
-/* The APIC that answers at @addr, if this vCPU's does. */
+/* The APIC whose page is at @addr, if this vCPU's is. */
 static struct lapic *lapic_at(struct vcpu *vcpu, gpa_t addr)
 {
 	struct lapic *apic = vcpu->lapic;
 
-	if (!apic || (vcpu->apic_base & APIC_BASE_MODE) != APIC_BASE_ENABLE)
+	if (!apic || (addr ^ vcpu->apic_base) & ~(u64)(APIC_PAGE_SIZE - 1))
 		return NULL;
-	if ((addr ^ vcpu->apic_base) & ~(u64)(APIC_PAGE_SIZE - 1))
+	/* Off or in x2APIC mode it answers nothing, but hides what is behind it. */
+	if ((vcpu->apic_base & APIC_BASE_MODE) != APIC_BASE_ENABLE &&
+	    !vm_has_quirk(vcpu->vm, MINIKVM_X86_QUIRK_LAPIC_MMIO_HOLE))
 		return NULL;
 	return apic;
+}
+
+static bool lapic_is_hole(struct vcpu *vcpu)
+{
+	return (vcpu->apic_base & APIC_BASE_MODE) != APIC_BASE_ENABLE;
 }
 
 static void lapic_touch_undefined(struct lapic *apic, u32 offset)
@@ -299,6 +306,10 @@ int lapic_mmio_read(struct vcpu *vcpu, gpa_t addr, int len, void *data)
 
 	if (!apic)
 		return -EOPNOTSUPP;
+	if (lapic_is_hole(vcpu)) {
+		memset(data, 0xff, len);
+		return 0;
+	}
 	memset(data, 0, len);
 	if ((offset & 0xf) + len > 4)
 		return 0;
@@ -328,6 +339,8 @@ int lapic_mmio_write(struct vcpu *vcpu, gpa_t addr, int len, const void *data)
 
 	if (!apic)
 		return -EOPNOTSUPP;
+	if (lapic_is_hole(vcpu))
+		return 0;
 	if (len != 4 || (offset & 0xf))
 		return 0;
 	memcpy(&val, data, sizeof(val));

@@ -40,14 +40,15 @@ static bool lapic_timer_periodic(const struct lapic *apic)
 /* Nanoseconds until the guest's TSC reaches the deadline, 0 if it has. */
 static u64 lapic_deadline_ns(struct lapic *apic)
 {
-	u64 now = rdtsc() + READ_ONCE(apic->vcpu->tsc_offset);
+	u64 now = guest_tsc_read(apic->vcpu);
+	u64 khz = apic->vcpu->tsc_khz;
 	u64 deadline = READ_ONCE(apic->tsc_deadline);
 	u64 cycles;
 
 	if (deadline <= now)
 		return 0;
-	cycles = min(deadline - now, LAPIC_MAX_DEADLINE_S * 1000 * tsc_khz);
-	return mul_u64_u64_div_u64(cycles, NSEC_PER_MSEC, tsc_khz);
+	cycles = min(deadline - now, LAPIC_MAX_DEADLINE_S * 1000 * khz);
+	return mul_u64_u64_div_u64(cycles, NSEC_PER_MSEC, khz);
 }
 
 static enum hrtimer_restart lapic_timer_fn(struct hrtimer *timer)

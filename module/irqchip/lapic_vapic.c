@@ -111,6 +111,8 @@ void lapic_sync_from_guest(struct vcpu *vcpu)
 	struct lapic *apic = vcpu->lapic;
 	u32 word;
 
+	if (test_bit(APIC_ATTENTION_PV_EOI, &vcpu->apic_attention))
+		lapic_pv_eoi_collect(apic);
 	if (!test_bit(APIC_ATTENTION_VAPIC, &vcpu->apic_attention))
 		return;
 	/* Memory that went away: the last priority stays. */
@@ -122,7 +124,8 @@ void lapic_sync_from_guest(struct vcpu *vcpu)
 
 /**
  * lapic_sync_to_guest - before an entry: show the guest where the APIC stands
- * @vcpu: the vCPU, in RUN, preemption on; vcpu->apic_attention is not zero
+ * @vcpu: the vCPU, in RUN, preemption on; vcpu->apic_attention or the guest's PV
+ *	EOI register is not zero
  */
 void lapic_sync_to_guest(struct vcpu *vcpu)
 {
@@ -130,6 +133,9 @@ void lapic_sync_to_guest(struct vcpu *vcpu)
 	int irr, isr;
 	u32 word;
 
+	if (!apic)
+		return;
+	lapic_pv_eoi_arm(apic);
 	if (!test_bit(APIC_ATTENTION_VAPIC, &vcpu->apic_attention) || !lapic_enabled(vcpu))
 		return;
 	irr = max(apic_vector_highest(apic->regs, LAPIC_IRR), 0);

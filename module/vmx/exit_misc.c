@@ -39,8 +39,21 @@ enum exit_action exit_undefined(struct vcpu *vcpu)
 	return EXIT_RESUME;
 }
 
+/* No C-state to enter: done at once, but not by a guest that was told it may not. */
+enum exit_action exit_monitor_mwait(struct vcpu *vcpu)
+{
+	if (!vm_has_quirk(vcpu->vm, MINIKVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) &&
+	    !guest_has(vcpu, X86_FEATURE_MWAIT))
+		return exit_undefined(vcpu);
+	return exit_skip(vcpu);
+}
+
 enum exit_action exit_cpuid(struct vcpu *vcpu)
 {
+	if (unlikely(vcpu->cpuid_faulting) && vmx_get_cpl(vcpu)) {
+		inject_gp(vcpu);
+		return EXIT_RESUME;
+	}
 	cpuid_exec(vcpu);
 	vmx_skip_insn(vcpu);
 	return EXIT_RESUME;
@@ -200,6 +213,8 @@ enum exit_action exit_exception(struct vcpu *vcpu)
 		return exit_breakpoint(vcpu);
 	case X86_TRAP_AC:
 		return exit_alignment_check(vcpu, info);
+	case X86_TRAP_UD:
+		return hypercall_fix(vcpu);
 	default:
 		return exit_to_user_exception(vcpu, info);
 	}

@@ -15,9 +15,18 @@
 
 #define SHADOW_ANY	(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 
+/* The guest halts in the CPU: an event is what it waits for. RIP is past the HLT. */
+static void end_guest_halt(void)
+{
+	if (vmcs_read32(GUEST_ACTIVITY_STATE) == GUEST_ACTIVITY_HLT)
+		vmcs_write32(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+}
+
 /* VM entry delivers the event; the CPU clears the valid bit at the exit. */
 static void set_entry_intr_info(struct vcpu_vmx *vmx, u32 info)
 {
+	if (unlikely(vmx->exits_disabled & MINIKVM_X86_DISABLE_EXITS_HLT))
+		end_guest_halt();
 	vmcs_write32(VM_ENTRY_INTR_INFO_FIELD, info | INTR_INFO_VALID_MASK);
 	vmx->entry_intr_info = info | INTR_INFO_VALID_MASK;
 }

@@ -28,10 +28,13 @@ static void bitmap_set_intercept(struct vcpu_vmx *vmx, u32 msr, int access, bool
 
 	if (msr & 0xc0000000)
 		bit += 0x400 * BITS_PER_BYTE;
+	/* What the VM's filter denies must exit to be denied. */
 	if (access & BITMAP_READ)
-		__assign_bit(bit, vmx->msr_bitmap, intercept);
+		__assign_bit(bit, vmx->msr_bitmap, intercept ||
+			     !msr_allowed(&vmx->vcpu, msr, MINIKVM_MSR_FILTER_READ));
 	if (access & BITMAP_WRITE)
-		__assign_bit(bit + 0x800 * BITS_PER_BYTE, vmx->msr_bitmap, intercept);
+		__assign_bit(bit + 0x800 * BITS_PER_BYTE, vmx->msr_bitmap, intercept ||
+			     !msr_allowed(&vmx->vcpu, msr, MINIKVM_MSR_FILTER_WRITE));
 }
 
 /* Saved and loaded by hardware or by vmx_prepare_switch(): free for the guest. */
@@ -48,14 +51,41 @@ static const struct {
 	{ MSR_IA32_SYSENTER_EIP,	BITMAP_READ | BITMAP_WRITE },
 };
 
-void vmx_msr_bitmap_init(struct vcpu_vmx *vmx)
+/* With CAP_X86_DISABLE_EXITS: how long cores were in a C-state. */
+static const u32 cstate_residency[] = {
+	MSR_CORE_C1_RES, MSR_CORE_C3_RESIDENCY, MSR_CORE_C6_RESIDENCY, MSR_CORE_C7_RESIDENCY,
+};
+
+static void bitmap_set_static(struct vcpu_vmx *vmx)
 {
 	int i;
 
-	memset(vmx->msr_bitmap, 0xff, PAGE_SIZE);
 	for (i = 0; i < ARRAY_SIZE(passthrough); i++)
 		bitmap_set_intercept(vmx, passthrough[i].msr, passthrough[i].access, false);
+	if (vmx->exits_disabled & MINIKVM_X86_DISABLE_EXITS_CSTATE)
+		for (i = 0; i < ARRAY_SIZE(cstate_residency); i++)
+			bitmap_set_intercept(vmx, cstate_residency[i], BITMAP_READ, false);
+}
+
+void vmx_msr_bitmap_init(struct vcpu_vmx *vmx)
+{
+	memset(vmx->msr_bitmap, 0xff, PAGE_SIZE);
+	bitmap_set_static(vmx);
 	vmx->spec_ctrl_passthrough = false;
+}
+
+/**
+ * vmx_msr_filter_changed - bring the bitmap in line with the VM's MSR filter
+ * @vcpu: loaded, its own thread
+ */
+void vmx_msr_filter_changed(struct vcpu *vcpu)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	bitmap_set_static(vmx);
+	vmx_msr_bitmap_cpuid_changed(vmx);
+	if (vmx->spec_ctrl_passthrough)
+		bitmap_set_intercept(vmx, MSR_IA32_SPEC_CTRL, BITMAP_READ | BITMAP_WRITE, false);
 }
 
 static bool guest_has_spec_ctrl(struct vcpu *vcpu)
@@ -183,10 +213,12 @@ static int set_tsc_aux(struct vcpu_vmx *vmx, u64 data, bool host)
  * @vcpu: loaded
  * @index: MSR number
  * @data: out
+ * @host: by userspace, which may read every register it may have to save; the
+ *	guest only those its CPUID promises
  *
  * Return: 0; -ENOENT not one of ours; -EINVAL the guest's CPU has none.
  */
-int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *data)
+int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *data, bool host)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 
@@ -222,9 +254,14 @@ int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *data)
 		*data = vmx->cstar;
 		return 0;
 	case MSR_TSC_AUX:
+		if (!host && !guest_has(vcpu, X86_FEATURE_RDTSCP) &&
+		    !guest_has(vcpu, X86_FEATURE_RDPID))
+			return -EINVAL;
 		*data = vcpu->tsc_aux;
 		return 0;
 	case MSR_IA32_SPEC_CTRL:
+		if (!host && !guest_has_spec_ctrl(vcpu))
+			return -EINVAL;
 		*data = vmx->enter.spec_ctrl;
 		return 0;
 	case MSR_IA32_FEAT_CTL:
@@ -322,37 +359,19 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	}
 }
 
-/*
- * Userspace may read every register it may have to save; the guest only those
- * its CPUID promises.
- */
-static bool guest_may_read(struct vcpu *vcpu, u32 index)
-{
-	switch (index) {
-	case MSR_IA32_SPEC_CTRL:
-		return guest_has_spec_ctrl(vcpu);
-	case MSR_TSC_AUX:
-		return guest_has(vcpu, X86_FEATURE_RDTSCP) || guest_has(vcpu, X86_FEATURE_RDPID);
-	default:
-		return true;
-	}
-}
-
-/**
- * exit_rdmsr - RDMSR of a register whose bit in the MSR bitmap is set
- * @vcpu: the vCPU
- */
-enum exit_action exit_rdmsr(struct vcpu *vcpu)
-{
-	if (guest_may_read(vcpu, vcpu->regs[REG_RCX]))
-		return msr_exec_rdmsr(vcpu);
-	inject_gp(vcpu);
-	return EXIT_RESUME;
-}
-
 void vmx_set_tsc_offset(struct vcpu *vcpu, u64 offset)
 {
 	vmcs_write64(TSC_OFFSET, offset);
+}
+
+bool vmx_has_tsc_scaling(void)
+{
+	return vmx_caps.proc2 & SECONDARY_EXEC_TSC_SCALING;
+}
+
+void vmx_set_tsc_ratio(struct vcpu *vcpu, u64 ratio)
+{
+	vmcs_write64(TSC_MULTIPLIER, ratio);
 }
 
 /* Power-on clears them; INIT leaves MSRs alone, but not predictor controls. */

@@ -226,6 +226,8 @@ void vmx_exit_irqoff(struct vcpu *vcpu)
 			host_machine_check();
 		return;
 	}
+	if (basic == EXIT_REASON_EXTERNAL_INTERRUPT)
+		vcpu->at_insn_boundary = true;
 	if (basic == EXIT_REASON_EXCEPTION_NMI) {
 		u32 info = vmx_intr_info(vmx);
 

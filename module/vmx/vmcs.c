@@ -94,6 +94,10 @@ static void vmcs_init_controls(struct vcpu_vmx *vmx)
 
 	proc = vmx_caps.proc & ~(CPU_BASED_INTR_WINDOW_EXITING | CPU_BASED_NMI_WINDOW_EXITING);
 	proc = vmcs_init_tpr_shadow(vmx, proc);
+	if (vmx->exits_disabled & MINIKVM_X86_DISABLE_EXITS_HLT)
+		proc &= ~CPU_BASED_HLT_EXITING;
+	if (vmx->exits_disabled & MINIKVM_X86_DISABLE_EXITS_MWAIT)
+		proc &= ~(CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING);
 	proc2 = vmx_caps.proc2 & ~(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID |
 				   SECONDARY_EXEC_XSAVES);
 	if (!vmx->vpid)
@@ -117,6 +121,8 @@ static void vmcs_init_controls(struct vcpu_vmx *vmx)
 	if (vmx_caps.proc2 & SECONDARY_EXEC_ENCLS_EXITING)
 		vmcs_write64(ENCLS_EXITING_BITMAP, ~0ull);
 	vmcs_write64(TSC_OFFSET, vmx->vcpu.tsc_offset);
+	if (vmx_has_tsc_scaling())
+		vmcs_write64(TSC_MULTIPLIER, vmx->vcpu.tsc_ratio);
 }
 
 /**
@@ -124,12 +130,13 @@ static void vmcs_init_controls(struct vcpu_vmx *vmx)
  * @vcpu: loaded
  *
  * #DB and #AC: a guest can make the CPU raise them for ever while it delivers
- * one, and no interrupt would come in between. #MC: it is the host's. #BP: only
- * for a debugger. Everything else is the guest's own business.
+ * one, and no interrupt would come in between. #MC: it is the host's. #UD: it
+ * may be the other vendor's hypercall instruction. #BP: only for a debugger.
+ * Everything else is the guest's own business.
  */
 void vmx_update_exceptions(struct vcpu *vcpu)
 {
-	u32 bitmap = BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC);
+	u32 bitmap = BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC) | BIT(X86_TRAP_UD);
 
 	if (vcpu->guest_debug & MINIKVM_GUESTDBG_USE_SW_BP)
 		bitmap |= BIT(X86_TRAP_BP);
@@ -361,6 +368,7 @@ int vmx_vcpu_create(struct vcpu *vcpu)
 		goto free_vmcs;
 	if (vmx_perf_create(vmx))
 		goto free_bitmap;
+	vmx->exits_disabled = READ_ONCE(vcpu->vm->exits_disabled);
 	vmx_msr_bitmap_init(vmx);
 	vmx->vpid = vpid_alloc();
 

@@ -102,6 +102,7 @@ struct msr_switch {
  * @l1d_flush: this vCPU did something since its last entry that may have left
  *	secrets in L1D
  * @msr_bitmap: one page
+ * @exits_disabled: MINIKVM_X86_DISABLE_EXITS_* of the VM when the vCPU was made
  * @vpid: 0 when none
  * @slice: VMX-preemption timer value, 0 when the timer is off
  * @virtual_apic: the page whose TPR the guest's CR8 is, NULL without TPR shadow
@@ -142,6 +143,7 @@ struct vcpu_vmx {
 	int vmcs_cpu;
 	struct list_head vmcs_link;
 	unsigned long *msr_bitmap;
+	u32 exits_disabled;
 	u16 vpid;
 	u32 slice;
 	const u8 *virtual_apic;
@@ -281,6 +283,7 @@ enum exit_action exit_vmcall(struct vcpu *vcpu);
 enum exit_action exit_undefined(struct vcpu *vcpu);
 enum exit_action exit_tpr_threshold(struct vcpu *vcpu);
 enum exit_action exit_xsetbv(struct vcpu *vcpu);
+enum exit_action exit_monitor_mwait(struct vcpu *vcpu);
 void vmx_skip_insn(struct vcpu *vcpu);
 enum exit_action vmx_delivery_error(struct vcpu *vcpu);
 void vmx_get_exit_info(struct vcpu *vcpu, struct exit_info *info);
@@ -322,10 +325,12 @@ void vmx_regs_reset(struct vcpu_vmx *vmx, bool init);
 void vmx_cr4_update_owned(struct vcpu *vcpu);
 
 /* ---- msr.c -------------------------------------------------------------- */
-int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *data);
+int vmx_get_msr(struct vcpu *vcpu, u32 index, u64 *data, bool host);
 int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 data, bool host);
-enum exit_action exit_rdmsr(struct vcpu *vcpu);
 void vmx_set_tsc_offset(struct vcpu *vcpu, u64 offset);
+bool vmx_has_tsc_scaling(void);
+void vmx_set_tsc_ratio(struct vcpu *vcpu, u64 ratio);
+void vmx_msr_filter_changed(struct vcpu *vcpu);
 void vmx_msr_bitmap_init(struct vcpu_vmx *vmx);
 void vmx_msr_bitmap_cpuid_changed(struct vcpu_vmx *vmx);
 void vmx_msr_reset(struct vcpu_vmx *vmx, bool init);

@@ -220,6 +220,33 @@ static void change_bit32(u32 *word, unsigned int x86_feature, bool set)
 		*word &= ~BIT(x86_feature & 31);
 }
 
+static struct minikvm_cpuid_entry2 *table_find(struct minikvm_cpuid_entry2 *entries, int nent,
+					       u32 function)
+{
+	struct minikvm_cpuid_entry2 *e;
+
+	for (e = entries; e < entries + nent; e++)
+		if (e->function == function)
+			return e;
+	return NULL;
+}
+
+/* The leaf that shows paravirtual features. */
+static struct minikvm_cpuid_entry2 *pv_features_entry(struct minikvm_cpuid_entry2 *entries,
+						      int nent)
+{
+	const char *sig = MINIKVM_SIGNATURE;
+	struct minikvm_cpuid_entry2 *e;
+
+	/* Another interface (Hyper-V's) may occupy the first range. */
+	for (e = entries; e < entries + nent; e++)
+		if ((e->function & 0xffff00ff) == MINIKVM_CPUID_SIGNATURE &&
+		    !memcmp(&e->ebx, sig, 4) && !memcmp(&e->ecx, sig + 4, 4) &&
+		    !memcmp(&e->edx, sig + 8, 4))
+			return table_find(entries, nent, e->function | MINIKVM_CPUID_FEATURES);
+	return NULL;
+}
+
 /* Apply the vCPU's state to one table: it need not be the vCPU's yet. */
 static void update_runtime(struct vcpu *vcpu, struct minikvm_cpuid_entry2 *entries, int nent)
 {
@@ -227,6 +254,12 @@ static void update_runtime(struct vcpu *vcpu, struct minikvm_cpuid_entry2 *entri
 	unsigned long cr4 = cr4_read(vcpu);
 	struct minikvm_cpuid_entry2 *e;
 
+	/* Nobody here notices when a guest halts without an exit. */
+	if (vcpu->vm->exits_disabled & MINIKVM_X86_DISABLE_EXITS_HLT) {
+		e = pv_features_entry(entries, nent);
+		if (e)
+			e->eax &= ~BIT(MINIKVM_FEATURE_PV_UNHALT);
+	}
 	for (e = entries; e < entries + nent; e++) {
 		switch (e->function) {
 		case 1:
@@ -235,6 +268,9 @@ static void update_runtime(struct vcpu *vcpu, struct minikvm_cpuid_entry2 *entri
 					     cr4 & X86_CR4_OSXSAVE);
 			change_bit32(&e->edx, X86_FEATURE_APIC,
 				     vcpu->apic_base & MSR_IA32_APICBASE_ENABLE);
+			if (!vm_has_quirk(vcpu->vm, MINIKVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT))
+				change_bit32(&e->ecx, X86_FEATURE_MWAIT,
+					     vcpu->misc_enable & MSR_IA32_MISC_ENABLE_MWAIT);
 			break;
 		case 7:
 			if (boot_cpu_has(X86_FEATURE_PKU) && entry_matches(e, 0))
@@ -261,20 +297,10 @@ void cpuid_update_runtime(struct vcpu *vcpu)
 
 static u32 guest_pv_features(struct vcpu *vcpu)
 {
-	const char *sig = MINIKVM_SIGNATURE;
-	struct minikvm_cpuid_entry2 *e;
-	u32 base;
+	struct minikvm_cpuid_entry2 *e = pv_features_entry(vcpu->cpuid_entries,
+							   vcpu->cpuid_nent);
 
-	/* Another interface (Hyper-V's) may occupy the first range. */
-	for (base = MINIKVM_CPUID_SIGNATURE; base < 0x40010000; base += 0x100) {
-		e = cpuid_find(vcpu, base, 0);
-		if (!e || memcmp(&e->ebx, sig, 4) || memcmp(&e->ecx, sig + 4, 4) ||
-		    memcmp(&e->edx, sig + 8, 4))
-			continue;
-		e = cpuid_find(vcpu, base | MINIKVM_CPUID_FEATURES, 0);
-		return e ? e->eax : 0;
-	}
-	return 0;
+	return e ? e->eax : 0;
 }
 
 static u8 guest_maxphyaddr(struct vcpu *vcpu)

@@ -5,6 +5,7 @@
  * GET_SUPPORTED_CPUID.
  */
 #include <linux/mm.h>
+#include <linux/sched/stat.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/cpufeature.h>
@@ -391,8 +392,12 @@ static void fill_hypervisor_leaf(struct minikvm_cpuid_entry2 *e)
 		return;
 	}
 	e->eax = BIT(MINIKVM_FEATURE_CLOCKSOURCE) | BIT(MINIKVM_FEATURE_NOP_IO_DELAY) |
-		 BIT(MINIKVM_FEATURE_CLOCKSOURCE2) |
-		 BIT(MINIKVM_FEATURE_CLOCKSOURCE_STABLE_BIT);
+		 BIT(MINIKVM_FEATURE_CLOCKSOURCE2) | BIT(MINIKVM_FEATURE_PV_EOI) |
+		 BIT(MINIKVM_FEATURE_CLOCKSOURCE_STABLE_BIT) | BIT(MINIKVM_FEATURE_PV_UNHALT) |
+		 BIT(MINIKVM_FEATURE_PV_TLB_FLUSH) | BIT(MINIKVM_FEATURE_PV_SEND_IPI) |
+		 BIT(MINIKVM_FEATURE_POLL_CONTROL) | BIT(MINIKVM_FEATURE_PV_SCHED_YIELD);
+	if (sched_info_on())
+		e->eax |= BIT(MINIKVM_FEATURE_STEAL_TIME);
 }
 
 static void fill_address_sizes(struct minikvm_cpuid_entry2 *e)

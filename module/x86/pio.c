@@ -122,7 +122,7 @@ static enum exit_action pio_single(struct vcpu *vcpu)
 	}
 	memcpy(vcpu->pio_data, &data, io->size);
 	/* Known VMMs reset the machine from here and expect RIP to have moved. */
-	if (io->port == PORT_POST) {
+	if (io->port == PORT_POST && vm_has_quirk(vcpu->vm, MINIKVM_X86_QUIRK_OUT_7E_INC_RIP)) {
 		vendor->skip_insn(vcpu);
 		return exit_to_user(vcpu, 1, complete_out_skipped);
 	}

@@ -13,6 +13,7 @@
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/time64.h>
+#include <linux/uaccess.h>
 #include <asm/cpufeature.h>
 #include <asm/tsc.h>
 
@@ -24,11 +25,13 @@
  * struct clock_sample - one instant on two clocks
  * @tsc: host TSC
  * @ns: nanoseconds since boot, not steered by NTP
+ * @real: CLOCK_REALTIME, nanoseconds
  * @exact: the kernel's clock is the TSC, so the two belong together for good
  */
 struct clock_sample {
 	u64 tsc;
 	u64 ns;
+	u64 real;
 	bool exact;
 };
 
@@ -46,12 +49,13 @@ static void clock_sample_now(struct clock_sample *s)
 		   snap.cycles >= before && snap.cycles <= after;
 	s->tsc = s->exact ? snap.cycles : after;
 	s->ns = ktime_to_ns(snap.raw) + ktime_to_ns(ktime_mono_to_any(0, TK_OFFS_BOOT));
+	s->real = ktime_to_ns(snap.real);
 }
 
 /* TSC ticks to nanoseconds as the guest will do it: (ticks << shift) * mul >> 32. */
-static void tsc_scale(s8 *shift, u32 *mul)
+static void tsc_scale(u64 khz, s8 *shift, u32 *mul)
 {
-	u64 hz = max_t(u64, tsc_khz, 1) * 1000;
+	u64 hz = max(khz, 1ull) * 1000;
 
 	*shift = 0;
 	while (hz > 2 * NSEC_PER_SEC) {
@@ -70,7 +74,7 @@ static u64 ticks_to_ns(u64 ticks)
 	s8 shift;
 	u32 mul;
 
-	tsc_scale(&shift, &mul);
+	tsc_scale(tsc_khz, &shift, &mul);
 	ticks = shift < 0 ? ticks >> -shift : ticks << shift;
 	return mul_u64_u32_shr(ticks, mul, 32);
 }
@@ -96,6 +100,7 @@ static void vm_reference(struct vm *vm, struct clock_sample *s)
 	s->exact = vm->clock_ref_valid;
 	s->tsc = s->exact ? vm->clock_ref_tsc : now.tsc;
 	s->ns = s->exact ? vm->clock_ref_ns : now.ns;
+	s->real = now.real;
 	raw_spin_unlock_irqrestore(&vm->tsc_lock, flags);
 }
 
@@ -109,6 +114,26 @@ void pvclock_vm_init(struct vm *vm)
 
 	clock_sample_now(&now);
 	vm->clock_offset = -(s64)now.ns;
+	vm->default_tsc_khz = tsc_khz;
+}
+
+/* One TSC offset and speed on all vCPUs is what makes one reference point true for all. */
+static bool tscs_match(struct vm *vm)
+{
+	struct vcpu *v;
+	u64 offset = 0, ratio = 0;
+	int i;
+
+	vm_for_each_vcpu(i, v, vm) {
+		if (i == 0) {
+			offset = READ_ONCE(v->tsc_offset);
+			ratio = READ_ONCE(v->tsc_ratio);
+		} else if (offset != READ_ONCE(v->tsc_offset) ||
+			   ratio != READ_ONCE(v->tsc_ratio)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 /**
@@ -145,23 +170,65 @@ void pvclock_vm_set(struct vm *vm, u64 ns)
 	vm_request_all(vm, REQ_CLOCK_UPDATE);
 }
 
-/* ---- the guest's records ------------------------------------------------ */
-
-/* One TSC offset on all vCPUs is what makes one reference point true for all. */
-static bool tscs_match(struct vm *vm)
+static void get_clock(struct vm *vm, struct minikvm_clock_data *data)
 {
-	struct vcpu *v;
-	u64 offset = 0;
-	int i;
+	struct clock_sample now, ref;
 
-	vm_for_each_vcpu(i, v, vm) {
-		if (i == 0)
-			offset = READ_ONCE(v->tsc_offset);
-		else if (offset != READ_ONCE(v->tsc_offset))
-			return false;
+	clock_sample_now(&now);
+	vm_reference(vm, &ref);
+	/* Two clocks would have to be told apart: none is the VM's. */
+	if (!now.exact || !ref.exact || !tscs_match(vm)) {
+		data->clock = now.ns + READ_ONCE(vm->clock_offset);
+		return;
 	}
-	return true;
+	if (now.tsc < ref.tsc)
+		now = ref;		/* the reference was made just now */
+	data->clock = ref.ns + ticks_to_ns(now.tsc - ref.tsc) + READ_ONCE(vm->clock_offset);
+	data->flags = MINIKVM_CLOCK_TSC_STABLE | MINIKVM_CLOCK_REALTIME | MINIKVM_CLOCK_HOST_TSC;
+	data->realtime = now.real;
+	data->host_tsc = now.tsc;
 }
+
+static int set_clock(struct vm *vm, const struct minikvm_clock_data *data)
+{
+	u64 ns = data->clock, real;
+
+	if (data->flags & ~(MINIKVM_CLOCK_TSC_STABLE | MINIKVM_CLOCK_REALTIME |
+			    MINIKVM_CLOCK_HOST_TSC))
+		return -EINVAL;
+	if (data->flags & MINIKVM_CLOCK_REALTIME) {
+		/* Time has passed since the clock was read; it never goes back for this. */
+		real = ktime_get_real_ns();
+		if (real > data->realtime)
+			ns += real - data->realtime;
+	}
+	pvclock_vm_set(vm, ns);
+	return 0;
+}
+
+/**
+ * vm_clock_ioctl - GET_CLOCK and SET_CLOCK
+ * @vm: the VM
+ * @cmd: MINIKVM_GET_CLOCK or MINIKVM_SET_CLOCK
+ * @argp: struct minikvm_clock_data
+ *
+ * GET: TSC_STABLE says that all vCPUs read one clock; REALTIME and HOST_TSC come
+ * with it. SET: with REALTIME, what passed since @realtime is added; the other
+ * flags may be given back as they were got.
+ *
+ * Return: 0; -EINVAL (unknown flags); -EFAULT.
+ */
+long vm_clock_ioctl(struct vm *vm, unsigned int cmd, void __user *argp)
+{
+	struct minikvm_clock_data data = {};
+
+	if (cmd == MINIKVM_SET_CLOCK)
+		return copy_from_user(&data, argp, sizeof(data)) ? -EFAULT : set_clock(vm, &data);
+	get_clock(vm, &data);
+	return copy_to_user(argp, &data, sizeof(data)) ? -EFAULT : 0;
+}
+
+/* ---- the guest's records ------------------------------------------------ */
 
 /**
  * pvclock_update - rewrite this vCPU's record
@@ -183,9 +250,10 @@ void pvclock_update(struct vcpu *vcpu)
 		rec.flags |= MINIKVM_PVCLOCK_GUEST_STOPPED;
 		vcpu->pvclock.stopped = false;
 	}
-	rec.tsc_timestamp = s.tsc + vcpu->tsc_offset;
+	rec.tsc_timestamp = guest_tsc_at(vcpu, s.tsc);
 	rec.system_time = s.ns + READ_ONCE(vcpu->vm->clock_offset);
-	tsc_scale(&rec.tsc_shift, &rec.tsc_to_system_mul);
+	tsc_scale(mul_u64_u64_shr(tsc_khz, vcpu->tsc_ratio, TSC_RATIO_FRAC_BITS),
+		  &rec.tsc_shift, &rec.tsc_to_system_mul);
 
 	/* Odd while in flux: a guest that reads meanwhile tries again. */
 	rec.version = (vcpu->pvclock.version | 1);
@@ -262,6 +330,32 @@ static void write_wall_clock(struct vm *vm, gpa_t gpa)
 	smp_wmb();		/* contents before even */
 	version++;
 	guest_write(vm, gpa, &version, sizeof(version));
+}
+
+/**
+ * pvclock_pairing - MINIKVM_HC_CLOCK_PAIRING: wall time and TSC of one instant
+ * @vcpu: the vCPU, its own thread
+ * @gpa: where the record goes
+ * @clock: MINIKVM_CLOCK_PAIRING_*
+ *
+ * Return: 0; -MINIKVM_EOPNOTSUPP (another clock, or the host's time is not its
+ * TSC's); -MINIKVM_EFAULT (no memory there).
+ */
+long pvclock_pairing(struct vcpu *vcpu, gpa_t gpa, u64 clock)
+{
+	struct minikvm_clock_pairing rec = {};
+	struct clock_sample now;
+	u64 rem;
+
+	if (clock != MINIKVM_CLOCK_PAIRING_WALLCLOCK)
+		return -MINIKVM_EOPNOTSUPP;
+	clock_sample_now(&now);
+	if (!now.exact)
+		return -MINIKVM_EOPNOTSUPP;
+	rec.sec = div64_u64_rem(now.real, NSEC_PER_SEC, &rem);
+	rec.nsec = rem;
+	rec.tsc = guest_tsc_at(vcpu, now.tsc);
+	return guest_write(vcpu->vm, gpa, &rec, sizeof(rec)) ? -MINIKVM_EFAULT : 0;
 }
 
 /**

@@ -52,7 +52,7 @@ void cpuid_cap_clear(unsigned int x86_feature);	/* the vendor cannot carry it */
 bool cpuid_cap_has(unsigned int x86_feature);
 
 /* ---- msr.c -------------------------------------------------------------- */
-/* 0, -EINVAL (guest: #GP). @host: from userspace, looser rules. */
+/* 0, -EINVAL, -ENOENT no such MSR (guest: #GP). @host: from userspace, looser rules. */
 int msr_get(struct vcpu *vcpu, u32 index, u64 *data, bool host);
 int msr_set(struct vcpu *vcpu, u32 index, u64 data, bool host);
 enum exit_action msr_exec_rdmsr(struct vcpu *vcpu);
@@ -73,8 +73,25 @@ int guest_mce_inject(struct vcpu *vcpu, const struct minikvm_x86_mce *mce);	/* -
 int guest_mce_get_msr(struct vcpu *vcpu, u32 index, u64 *data, bool host);
 int guest_mce_set_msr(struct vcpu *vcpu, u32 index, u64 data, bool host);
 
+/* ---- msr_filter.c ------------------------------------------------------- */
+int msr_filter_set(struct vm *vm, const struct minikvm_msr_filter *filter);
+void msr_filter_free(struct vm *vm);
+bool msr_filter_allows(struct vcpu *vcpu, u32 index, u32 access);	/* MINIKVM_MSR_FILTER_* */
+
+static inline bool msr_allowed(struct vcpu *vcpu, u32 index, u32 access)
+{
+	return likely(!rcu_access_pointer(vcpu->vm->msr_filter)) ||
+	       msr_filter_allows(vcpu, index, access);
+}
+
 /* ---- tsc.c -------------------------------------------------------------- */
+#define TSC_RATIO_FRAC_BITS	48
+#define TSC_RATIO_ONE		(1ULL << TSC_RATIO_FRAC_BITS)
 u64 guest_tsc_read(struct vcpu *vcpu);		/* guest's TSC now */
+u64 guest_tsc_at(struct vcpu *vcpu, u64 host_tsc);
+int guest_tsc_set_khz(struct vcpu *vcpu, u32 khz);	/* SET_TSC_KHZ; 0: the host's */
+int vm_tsc_set_khz(struct vm *vm, u32 khz);
+long tsc_device_attr(struct vcpu *vcpu, unsigned int cmd, void __user *argp);
 void guest_tsc_shift(struct vcpu *vcpu, s64 delta);
 void guest_tsc_write(struct vcpu *vcpu, u64 value, bool host);
 
@@ -151,8 +168,28 @@ void emul_free(struct vcpu *vcpu);
 enum exit_action emulation_failed(struct vcpu *vcpu, const u8 *bytes, u8 nr_bytes);
 enum exit_action emulation_failure_exit(struct vcpu *vcpu, const u8 *bytes, u8 nr_bytes);
 
+/* ---- pv.c, steal.c: paravirtual services --------------------------------- */
+static inline bool guest_pv_has(struct vcpu *vcpu, unsigned int feature)
+{
+	return !vcpu->pv_enforce || vcpu->pv_features & BIT(feature);
+}
+
+int pv_get_msr(struct vcpu *vcpu, u32 msr, u64 *data);	/* 0, -ENOENT */
+int pv_set_msr(struct vcpu *vcpu, u32 msr, u64 data);	/* 0, -ENOENT, -EINVAL */
+void pv_reset(struct vcpu *vcpu, bool init);
+int steal_set_msr(struct vcpu *vcpu, u64 data);
+void steal_update(struct vcpu *vcpu);		/* REQ_STEAL_UPDATE */
+void steal_preempted(struct vcpu *vcpu);	/* preemption off: the scheduler takes the CPU */
+
+static inline void steal_loaded(struct vcpu *vcpu)
+{
+	if (vcpu->steal.msr & 1)
+		vcpu_set_request(vcpu, REQ_STEAL_UPDATE);
+}
+
 /* ---- hypercall.c, pvclock.c --------------------------------------------- */
 enum exit_action hypercall_exec(struct vcpu *vcpu);	/* VMCALL/VMMCALL, not yet skipped */
+enum exit_action hypercall_fix(struct vcpu *vcpu);	/* #UD: the other vendor's instruction? */
 void pvclock_vm_init(struct vm *vm);
 int pvclock_set_msr(struct vcpu *vcpu, u32 msr, u64 data);
 int pvclock_get_msr(struct vcpu *vcpu, u32 msr, u64 *data);
@@ -161,4 +198,6 @@ u64 pvclock_vm_now(struct vm *vm);		/* GET_CLOCK, ns */
 void pvclock_vm_set(struct vm *vm, u64 ns);
 void pvclock_loaded(struct vcpu *vcpu, int cpu);	/* preemption off */
 int pvclock_stopped(struct vcpu *vcpu);		/* KVMCLOCK_CTRL: -EINVAL */
+long pvclock_pairing(struct vcpu *vcpu, gpa_t gpa, u64 clock);	/* HC_CLOCK_PAIRING */
+long vm_clock_ioctl(struct vm *vm, unsigned int cmd, void __user *argp);
 #endif
