@@ -43,7 +43,7 @@ static bool mce_local_enabled(struct vcpu *vcpu)
 {
 	u64 feat_ctl;
 
-	return !vendor->get_msr(vcpu, MSR_IA32_FEAT_CTL, &feat_ctl) &&
+	return !vendor->get_msr(vcpu, MSR_IA32_FEAT_CTL, &feat_ctl, true) &&
 	       (feat_ctl & FEAT_CTL_LMCE_ENABLED);
 }
 
