@@ -193,6 +193,18 @@ static void test_platform_info(struct vm *vm, struct vcpu *vcpu)
 	tap_eq(vcpu_set_msr(vcpu, MSR_MISC_FEATURES, 1), 0, "cannot be switched on");
 }
 
+static bool cpuid_mwait(struct vcpu *vcpu)
+{
+	struct {
+		struct minikvm_cpuid2 head;
+		struct minikvm_cpuid_entry2 entries[256];
+	} c = { .head.nent = 256 };
+
+	if (ioctl(vcpu->fd, MINIKVM_GET_CPUID2, &c))
+		tap_bail("GET_CPUID2: %s", strerror(errno));
+	return cpuid_find(&c.head, 1, 0)->ecx & 8;
+}
+
 static void test_misc_enable(struct vm *vm, struct vcpu *vcpu)
 {
 	uint64_t old, v;
@@ -200,12 +212,15 @@ static void test_misc_enable(struct vm *vm, struct vcpu *vcpu)
 	vcpu_get_msr(vcpu, MSR_MISC_ENABLE, &old);
 	tap_errno(enable_cap(vm->fd, MINIKVM_CAP_DISABLE_QUIRKS2,
 			     MINIKVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT), 0, "MISC_ENABLE.MWAIT counts");
-	tap_eq(vcpu_set_msr(vcpu, MSR_MISC_ENABLE, old | 1u << 18), 0,
-	       "a guest without SSE3 cannot have it");
+	tap_eq(vcpu_set_msr(vcpu, MSR_MISC_ENABLE, old | 1u << 18), 1, "it is set");
+	tap_ok(cpuid_mwait(vcpu), "CPUID shows MWAIT");
+	tap_eq(vcpu_set_msr(vcpu, MSR_MISC_ENABLE, old), 1, "it is cleared");
+	tap_ok(!cpuid_mwait(vcpu), "CPUID does not");
 	tap_errno(enable_cap(vm->fd, MINIKVM_CAP_DISABLE_QUIRKS2, 0), 0, "it does not count");
-	tap_eq(vcpu_set_msr(vcpu, MSR_MISC_ENABLE, old | 1u << 18), 1, "anyone can");
+	tap_eq(vcpu_set_msr(vcpu, MSR_MISC_ENABLE, old | 1u << 18), 1, "it is set");
 	vcpu_get_msr(vcpu, MSR_MISC_ENABLE, &v);
 	tap_eq(v, old | 1u << 18, "it is as set");
+	tap_ok(!cpuid_mwait(vcpu), "CPUID is as before");
 }
 
 /* ---- hypercalls ---------------------------------------------------------------------- */
