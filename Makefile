@@ -18,7 +18,7 @@ NEED := packages/need
 J := -j$(shell nproc)
 export LANE
 
-.PHONY: all module userspace selftests run check check-host lab bench clean help
+.PHONY: all module userspace selftests run check check-host compat lab bench clean help
 all: module userspace selftests
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo 'make run             a shell in a Debian guest; CMD="..." runs that and exits with its status'
 	@echo 'make check           all tests (under 40 minutes in the lab)'
 	@echo 'make check-host      the tests that need neither VT-x nor the lab'
+	@echo 'make compat          programs of others on stock KVM and on mini-KVM, a table of both'
 	@echo 'make lab             a shell on the lab host; selftests/lab/lab --help for more'
 	@echo 'make bench           stock KVM and mini-KVM compared, in instructions'
 	@echo 'make clean           remove what was built, and the caches of the lab'
@@ -83,6 +84,9 @@ check: need-check
 
 check-host: need-check
 	@selftests/lab/check-host
+
+compat: need-check
+	@selftests/lab/check compat-stock compat-minikvm
 
 lab: need-lab
 	@:$(run-and-exit $(RUN_ENV) selftests/lab/run-shell)

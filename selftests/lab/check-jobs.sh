@@ -2,11 +2,13 @@
 # Sourced by check: what runs where. A job prints a report and last "counts P F S".
 # shellcheck shell=bash disable=SC2154
 
-# The longest first: two run side by side.
+. "$top/selftests/compat/jobs.sh"
+
+# The longest first: two run side by side; compat-minikvm waits for compat-stock.
 jobs_of_lane() {
 	case "$lane" in
 	native) echo "minikvm-smp boot stock" ;;
-	*) echo "boot minikvm-smp minikvm stock minikvm-newer boot-stock lab" ;;
+	*) echo "boot minikvm-smp minikvm stock minikvm-newer compat-stock compat-minikvm boot-stock lab" ;;
 	esac
 }
 

@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Runs the programs of ./kselftests.list on the lab host, one after another, each between two marks
+# that the script "table" reads. A line of the list: NAME SECONDS ARGUMENT...
+set -u
+cd "$(dirname "$0")" || exit 1
+
+# The programs open /dev/kvm and nothing else.
+[ -e /dev/kvm ] || ln -s /dev/minikvm /dev/kvm
+# What a program prints is shortened in the middle.
+short() {
+	if [ "$(wc -c <"$1")" -gt 6000 ]; then
+		head -c 2000 "$1"
+		printf '\n[...]\n'
+		tail -c 4000 "$1"
+	else
+		cat "$1"
+	fi
+}
+now() { cut -d ' ' -f 1 /proc/uptime; }
+while read -r name seconds args; do
+	# The kernel's log says which program ran when it warned.
+	echo "lab: running $name" >/dev/kmsg
+	echo "@@COMPAT begin $name"
+	begin=$(now)
+	# shellcheck disable=SC2086
+	timeout -s KILL "$seconds" "./$name" $args </dev/null >/tmp/compat.log 2>&1
+	status=$?
+	end=$(now)
+	# Processes that a killed program leaves must not disturb the next.
+	killall -q -KILL "$name" 2>/dev/null
+	short /tmp/compat.log | tr -d '\000'
+	echo
+	echo "@@COMPAT end $name $status $begin $end"
+done <./kselftests.list
+echo "@@COMPAT done"
