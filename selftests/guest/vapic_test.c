@@ -70,19 +70,35 @@ static void expect(int want, const char *what)
 			 (unsigned long long)vm->sync_stage);
 }
 
-/* With virtualized APIC accesses the CPU handles the TPR, and nobody learns of it. */
-static bool tpr_accesses_exit(void)
+/* Where APIC accesses can be virtualized, the CPU may handle the TPR and nobody learn of it. */
+static bool may_go_unreported(void)
 {
 	char line[4096];
-	bool exits = true;
+	bool found = false;
 	FILE *f = fopen("/proc/cpuinfo", "r");
 
 	while (f && fgets(line, sizeof(line), f))
 		if (strstr(line, "flexpriority"))
-			exits = false;
+			found = true;
 	if (f)
 		fclose(f);
-	return exits;
+	return found;
+}
+
+/* Runs the guest over an access to the TPR; whether it was reported. */
+static bool expect_report(bool write)
+{
+	struct minikvm_run *run = vm->vcpu[0].run;
+	int got = gvm_run(vm, 0);
+
+	if (got == GVM_SYNC && may_go_unreported()) {
+		tap_skip("the CPU handles accesses to the TPR");
+		return false;
+	}
+	tap_ok(got == MINIKVM_EXIT_TPR_ACCESS, "an access to the TPR is reported");
+	tap_eq(run->tpr_access.is_write, write, "as a %s", write ? "write" : "read");
+	tap_ok(run->tpr_access.rip - (uintptr_t)guest_main < 4096, "of the code that did it");
+	return true;
 }
 
 static int report(uint32_t enabled, uint32_t flags)
@@ -101,22 +117,12 @@ static int set_vapic(uint64_t gpa)
 
 static void test_reports(void)
 {
-	struct minikvm_run *run = vm->vcpu[0].run;
-	uint64_t code = (uintptr_t)guest_main;
-
 	tap_errno(report(1, 1), EINVAL, "TPR_ACCESS_REPORTING with flags");
 	tap_errno(report(1, 0), 0, "TPR_ACCESS_REPORTING");
-	if (tpr_accesses_exit()) {
-		expect(MINIKVM_EXIT_TPR_ACCESS, "a write of the TPR is reported");
-		tap_ok(run->tpr_access.is_write == 1, "as a write");
-		tap_ok(run->tpr_access.rip - code < 4096, "of the code that did it");
-	}
-	expect(GVM_SYNC, "the guest goes on");
-	if (tpr_accesses_exit()) {
-		expect(MINIKVM_EXIT_TPR_ACCESS, "a read of the TPR is reported");
-		tap_ok(run->tpr_access.is_write == 0, "as a read");
-	}
-	expect(GVM_SYNC, "the guest goes on");
+	if (expect_report(true))
+		expect(GVM_SYNC, "the guest goes on");
+	if (expect_report(false))
+		expect(GVM_SYNC, "the guest goes on");
 	tap_errno(report(0, 0), 0, "TPR_ACCESS_REPORTING off");
 	expect(GVM_SYNC, "a write that is not reported");
 }
