@@ -27,7 +27,7 @@ void irqchip_stop(struct vm *vm);
 /* Teardown, vCPUs already gone; safe when never created. */
 void irqchip_destroy(struct vm *vm);
 
-/* CREATE_PIT2: vm->lock held. -EEXIST, -ENOENT without irqchip, -ENOMEM. */
+/* CREATE_PIT2: vm->lock held. -EEXIST, -ENOMEM. */
 int pit_create(struct vm *vm, u32 flags);
 void pit_destroy(struct vm *vm);
 int pit_set_reinject(struct vm *vm, bool reinject);	/* -ENXIO */

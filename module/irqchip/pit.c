@@ -232,6 +232,9 @@ static void pit_arm(struct pit *pit)
 	struct minikvm_pit_channel_state *c = &pit->channels[0];
 
 	pit_stop(pit);
+	/* A line to nowhere: counters count, and nobody ticks. */
+	if (!irqchip_kernel(pit->vm))
+		return;
 	/* Mode 5 waits for a gate that counter 0 does not have. */
 	if (c->mode > 4 || (pit->flags & MINIKVM_PIT_FLAGS_HPET_LEGACY))
 		return;
@@ -497,8 +500,10 @@ static int pit_attach(struct vm *vm, struct pit *pit)
  * @vm: the VM
  * @flags: MINIKVM_PIT_SPEAKER_DUMMY: serve port 0x61 too; others are ignored
  *
+ * Without chips in the kernel its counters can be read, and do not interrupt.
+ *
  * Context: vm->lock held.
- * Return: 0; -EEXIST; -ENOENT without in-kernel chips; -ENOMEM; -ENOSPC.
+ * Return: 0; -EEXIST; -ENOMEM; -ENOSPC.
  */
 int pit_create(struct vm *vm, u32 flags)
 {
@@ -507,8 +512,6 @@ int pit_create(struct vm *vm, u32 flags)
 
 	if (vm->pit)
 		return -EEXIST;
-	if (!irqchip_kernel(vm))
-		return -ENOENT;
 	pit = kzalloc(sizeof(*pit), GFP_KERNEL_ACCOUNT);
 	if (!pit)
 		return -ENOMEM;

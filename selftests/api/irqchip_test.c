@@ -196,6 +196,13 @@ static void test_old_pit(void)
 	tap_errno(ioctl(vm->fd, MINIKVM_REINJECT_CONTROL, &control), 0,
 		  "REINJECT_CONTROL back on");
 	vm_free(vm);
+
+	vm = vm_new(VM_BARE);
+	tap_errno(ioctl(vm->fd, MINIKVM_CREATE_PIT, 0), 0, "CREATE_PIT without irqchip");
+	tap_errno(ioctl(vm->fd, MINIKVM_SET_PIT, &pit), 0, "... its counters can be set");
+	tap_errno(ioctl(vm->fd, MINIKVM_CREATE_IRQCHIP, 0), 0, "CREATE_IRQCHIP after it");
+	tap_errno(ioctl(vm->fd, MINIKVM_SET_PIT, &pit), 0, "... and set again");
+	vm_free(vm);
 }
 
 int main(void)
