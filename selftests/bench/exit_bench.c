@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 #include "gvm.h"
@@ -24,12 +25,29 @@
 #define VEC_BACK	0x62
 #define HYPERCALL_POLL	1		/* answered with 0 and no work */
 
-enum what { EMPTY, CPUID, HYPERCALL, PIO_WRITE, PIO_READ, MMIO_WRITE, MMIO_READ, TOUCH, IPI, TICK };
+/* Writes that signal an eventfd, at places that userspace does not serve. */
+#define KICK_PORT	0x380		/* nobody listens to that eventfd */
+#define IRQ_PORT	0x388		/* it interrupts vCPU 0 */
+#define IRQ1_PORT	0x38a		/* it interrupts vCPU 1 */
+#define KICK_MMIO	(GUEST_MMIO + 0x800)
+#define KICK_ANY	(GUEST_MMIO + 0x810)
+#define GSI		40
+
+/* A deadline so far ahead that it is armed before it is reached. */
+#define DEADLINE_AHEAD	200000
+#define X2APIC_EOI	0x80b
+#define X2APIC_SELF	0x83f
+
+enum what {
+	EMPTY, CPUID, HYPERCALL, PIO_WRITE, PIO_READ, MMIO_WRITE, MMIO_READ, TOUCH, IPI, TICK,
+	IOEVENTFD_PIO, IOEVENTFD_MMIO, IOEVENTFD_ANY, IRQFD, IRQFD_HALTED, SELF_IPI, SELF_IPI_X2APIC,
+	DEADLINE, DEADLINE_HALTED, DIRTY,
+};
 
 /* What the guest is to do, written into its copy by the host. */
 static volatile uint64_t job, job_count, job_arg;
 static uint64_t samples[SAMPLES + WARM_UP];
-static volatile uint64_t answered, ap_up;
+static volatile uint64_t answered, ap_up, fired;
 
 static inline uint64_t stamp(void)
 {
@@ -76,6 +94,26 @@ static void count_answer(struct guest_trap_frame *f)
 	apic_write(APIC_EOI, 0);
 }
 
+static void count_x2apic(struct guest_trap_frame *f)
+{
+	(void)f;
+	answered++;
+	wrmsr(X2APIC_EOI, 0);
+}
+
+static void count_fired(struct guest_trap_frame *f)
+{
+	fired = stamp();
+	count_answer(f);
+}
+
+static void answer_eventfd(struct guest_trap_frame *f)
+{
+	(void)f;
+	apic_write(APIC_EOI, 0);
+	outb(IRQ_PORT, 0);
+}
+
 static void sleeper(unsigned int cpu)
 {
 	(void)cpu;
@@ -96,6 +134,39 @@ static void ping(void)
 		sti_hlt_cli();
 }
 
+/* As ping(), through eventfds. */
+static void ping_eventfd(void)
+{
+	uint64_t want = answered + 1;
+
+	outb(IRQ1_PORT, 0);
+	while (answered < want)
+		sti_hlt_cli();
+}
+
+static void await(uint64_t want)
+{
+	while (answered < want)
+		;
+}
+
+/* How long after its deadline the timer's handler runs, the arming not counted. */
+static uint64_t deadline(bool halt)
+{
+	uint64_t want = answered + 1, at = stamp() + DEADLINE_AHEAD;
+
+	wrmsr(MSR_TSC_DEADLINE, at);
+	if (halt) {
+		while (answered < want)
+			sti_hlt_cli();
+	} else {
+		sti();
+		await(want);
+		cli();
+	}
+	return fired - at;
+}
+
 /* Runs until something takes the CPU away from the guest: how long it was gone. */
 static uint64_t next_gap(void)
 {
@@ -105,6 +176,52 @@ static uint64_t next_gap(void)
 		now = stamp();
 		if (now - last > GAP)
 			return now - last;
+	}
+}
+
+/* What one CPU does with interrupts on, and writes to eventfds. */
+static void interrupts(void)
+{
+	volatile uint8_t *touch = (volatile uint8_t *)GUEST_EXTRA;
+	unsigned int i, n = job_count;
+
+	guest_set_handler(VEC_BACK, job == SELF_IPI_X2APIC ? count_x2apic : count_fired);
+	apic_enable();
+	switch (job) {
+	case IOEVENTFD_PIO:
+		TIME(outb(KICK_PORT, 0));
+		break;
+	case IOEVENTFD_MMIO:
+		TIME(*(volatile uint32_t *)KICK_MMIO = i);
+		break;
+	case IOEVENTFD_ANY:
+		TIME(*(volatile uint32_t *)KICK_ANY = i);
+		break;
+	case IRQFD:
+		sti();
+		TIME(outb(IRQ_PORT, 0); await(i + 1));
+		break;
+	case SELF_IPI:
+		sti();
+		TIME(apic_write(APIC_ICR, VEC_BACK | APIC_DEST_SELF); await(i + 1));
+		break;
+	case SELF_IPI_X2APIC:
+		wrmsr(MSR_APICBASE, rdmsr(MSR_APICBASE) | 0x400);
+		sti();
+		TIME(wrmsr(X2APIC_SELF, VEC_BACK); await(i + 1));
+		break;
+	case DEADLINE:
+	case DEADLINE_HALTED:
+		apic_write(APIC_LVTT, VEC_BACK | APIC_TIMER_DEADLINE);
+		for (i = 0; i < n; i++)
+			samples[i] = deadline(job == DEADLINE_HALTED);
+		break;
+	case DIRTY:
+		for (i = 0; i < n; i++)
+			touch[i * SMALL] = 1;
+		guest_sync(0, 0);
+		TIME(touch[i * SMALL] = 2);
+		break;
 	}
 }
 
@@ -146,13 +263,19 @@ static void guest_main(void)
 			samples[i] = next_gap();
 		break;
 	case IPI:
-		guest_set_handler(VEC, answer);
+	case IRQFD_HALTED:
+		guest_set_handler(VEC, job == IPI ? answer : answer_eventfd);
 		guest_set_handler(VEC_BACK, count_answer);
 		apic_enable();
 		guest_start_ap(1, sleeper);
 		guest_wait(&ap_up, 1, 1000000);
-		TIME(ping());
+		if (job == IPI)
+			TIME(ping())
+		else
+			TIME(ping_eventfd())
 		break;
+	default:
+		interrupts();
 	}
 	guest_done();
 }
@@ -177,22 +300,99 @@ static bool serve_mmio(struct gvm_vcpu *v, struct minikvm_run *run)
 	return run->mmio.phys_addr == GUEST_MMIO;
 }
 
-/* Runs @n samples of @what and returns their median, the empty measurement not taken off. */
-static uint64_t measure(struct gvm *vm, enum what what, unsigned int n, uint64_t arg)
+static void prepare(struct gvm *vm, enum what what, unsigned int n, uint64_t arg)
 {
-	uint64_t *s = gvm_guest(vm, samples);
-	unsigned int skip = n > 2 * WARM_UP ? WARM_UP : 0;
-
 	*(uint64_t *)gvm_guest(vm, &job) = what;
 	*(uint64_t *)gvm_guest(vm, &job_count) = n;
 	*(uint64_t *)gvm_guest(vm, &job_arg) = arg;
 	gvm_enter64(vm, 0, guest_main);
-	if (what == IPI)
+}
+
+/* Runs @n samples of @what and returns their median, the empty measurement not taken off. */
+static uint64_t finish(struct gvm *vm, enum what what, unsigned int n)
+{
+	uint64_t *s = gvm_guest(vm, samples);
+	unsigned int skip = n > 2 * WARM_UP ? WARM_UP : 0;
+
+	if (what == IPI || what == IRQFD_HALTED)
 		gvm_run_threads(vm, 1);
 	else if (gvm_run(vm, 0) != GVM_DONE)
 		tap_bail("measurement %d did not end", what);
 	qsort(s + skip, n - skip, sizeof(*s), compare);
 	return s[skip + (n - skip) / 2];
+}
+
+static uint64_t measure(struct gvm *vm, enum what what, unsigned int n, uint64_t arg)
+{
+	prepare(vm, what, n, arg);
+	return finish(vm, what, n);
+}
+
+static void ioeventfd(struct gvm *vm, int fd, uint32_t flags, uint64_t addr, uint32_t len)
+{
+	struct minikvm_ioeventfd arg = { .fd = fd, .flags = flags, .addr = addr, .len = len };
+
+	GVM_IOCTL(vm->fd, MINIKVM_IOEVENTFD, &arg);
+}
+
+/* The guest's writes to eventfds, two of which interrupt its CPUs. */
+static void add_eventfds(struct gvm *vm)
+{
+	struct {
+		struct minikvm_irq_routing head;
+		struct minikvm_irq_routing_entry entry[2];
+	} t = { .head = { .nr = 2 } };
+	static int fd[5];
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		if (!fd[i])
+			fd[i] = eventfd(0, EFD_NONBLOCK);
+		if (fd[i] < 0)
+			tap_bail("eventfd: %s", strerror(errno));
+	}
+	ioeventfd(vm, fd[0], MINIKVM_IOEVENTFD_FLAG_PIO, KICK_PORT, 1);
+	ioeventfd(vm, fd[1], 0, KICK_MMIO, 4);
+	ioeventfd(vm, fd[2], 0, KICK_ANY, 0);
+	ioeventfd(vm, fd[3], MINIKVM_IOEVENTFD_FLAG_PIO, IRQ_PORT, 1);
+	ioeventfd(vm, fd[4], MINIKVM_IOEVENTFD_FLAG_PIO, IRQ1_PORT, 1);
+	for (i = 0; i < 2; i++)
+		t.entry[i] = (struct minikvm_irq_routing_entry){
+			.gsi = GSI + i, .type = MINIKVM_IRQ_ROUTING_MSI,
+			.u.msi = { .address_lo = 0xfee00000 | i << 12, .data = i ? VEC : VEC_BACK },
+		};
+	GVM_IOCTL(vm->fd, MINIKVM_SET_GSI_ROUTING, &t.head);
+	for (i = 0; i < 2; i++) {
+		struct minikvm_irqfd arg = { .fd = fd[3 + i], .gsi = GSI + i };
+
+		GVM_IOCTL(vm->fd, MINIKVM_IRQFD, &arg);
+	}
+}
+
+/* The first write to each page after the log was read. */
+static uint64_t dirty_write(void)
+{
+	static uint64_t bitmap[SMALL_PAGES / 64];
+	size_t size = SMALL_PAGES * SMALL;
+	uint8_t *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct minikvm_dirty_log log = { .slot = 1, .dirty_bitmap = (uintptr_t)bitmap };
+	struct gvm *vm = gvm_create(1, GVM_IRQCHIP);
+	uint64_t cost;
+
+	if (mem == MAP_FAILED || madvise(mem, size, MADV_NOHUGEPAGE))
+		tap_bail("out of memory");
+	if (gvm_slot(vm, 1, GUEST_EXTRA, size, mem, MINIKVM_MEM_LOG_DIRTY_PAGES))
+		tap_bail("SET_USER_MEMORY_REGION: %s", strerror(errno));
+	prepare(vm, DIRTY, SMALL_PAGES, 0);
+	if (gvm_run(vm, 0) != GVM_SYNC)
+		tap_bail("the guest did not touch its memory");
+	GVM_IOCTL(vm->fd, MINIKVM_GET_DIRTY_LOG, &log);
+	if (bitmap[1] != ~0ull)
+		tap_bail("the log lacks pages");
+	cost = finish(vm, DIRTY, SMALL_PAGES);
+	gvm_destroy(vm);
+	munmap(mem, size);
+	return cost;
 }
 
 /* A new VM each time, so that every page is touched for the first time. */
@@ -240,11 +440,31 @@ static const struct bench benches[] = {
 	{ "touch_2m_absent", TOUCH, LARGE, false },
 	{ "tick", TICK, 0, false },
 	{ "ipi", IPI, 0, false },
+	{ "ioeventfd_pio", IOEVENTFD_PIO, 0, false },
+	{ "ioeventfd_mmio", IOEVENTFD_MMIO, 0, false },
+	{ "ioeventfd_any", IOEVENTFD_ANY, 0, false },
+	{ "irqfd", IRQFD, 0, false },
+	{ "irqfd_halted", IRQFD_HALTED, 0, false },
+	{ "self_ipi", SELF_IPI, 0, false },
+	{ "self_ipi_x2apic", SELF_IPI_X2APIC, 0, false },
+	{ "tsc_deadline", DEADLINE, 0, false },
+	{ "tsc_deadline_halted", DEADLINE_HALTED, 0, false },
+	{ "dirty", DIRTY, 0, false },
 };
 
 static unsigned int samples_of(enum what what)
 {
-	return what == IPI ? IPI_SAMPLES : what == TICK ? TICK_SAMPLES : SAMPLES;
+	switch (what) {
+	case IPI:
+	case IRQFD_HALTED:
+		return IPI_SAMPLES;
+	case TICK:
+	case DEADLINE:
+	case DEADLINE_HALTED:
+		return TICK_SAMPLES;
+	default:
+		return SAMPLES;
+	}
 }
 
 static uint64_t run_bench(const struct bench *b)
@@ -254,7 +474,11 @@ static uint64_t run_bench(const struct bench *b)
 
 	if (b->what == TOUCH)
 		return first_touch(b->arg, b->arg == LARGE ? LARGE_PAGES : SMALL_PAGES, b->present);
-	vm = gvm_create(b->what == IPI ? 2 : 1, GVM_IRQCHIP);
+	if (b->what == DIRTY)
+		return dirty_write();
+	vm = gvm_create(b->what == IPI || b->what == IRQFD_HALTED ? 2 : 1, GVM_IRQCHIP);
+	if (b->what >= IOEVENTFD_PIO)
+		add_eventfds(vm);
 	vm->pio = serve_pio;
 	vm->mmio = serve_mmio;
 	cost = measure(vm, b->what, samples_of(b->what), b->arg);

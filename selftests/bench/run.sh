@@ -52,8 +52,8 @@ failed=0
 echo "bench: stock KVM, then mini-KVM, on one lab host" >&2
 measure 1 "$work/one.log" || failed=1
 echo "bench: IPIs on a lab host with two CPUs" >&2
-measure 2 "$work/two.log" ipi || failed=1
+measure 2 "$work/two.log" ipi irqfd_halted || failed=1
 
-{ cat "$work/one.log"; sed 's/ ipi / ipi_smp /' "$work/two.log"; } | grep '^@@BENCH' |
+{ cat "$work/one.log"; sed 's/ \(ipi\|irqfd_halted\) / \1_smp /' "$work/two.log"; } | grep '^@@BENCH' |
 	awk -v json="$json" -f "$here/table.awk" || failed=1
 exit $failed

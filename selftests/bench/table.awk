@@ -21,6 +21,17 @@ BEGIN {
 	row("tick", "the host's timer tick under the guest")
 	row("ipi", "IPI to a halted vCPU and its answer")
 	row("ipi_smp", "... with a host CPU each")
+	row("ioeventfd_pio", "ioeventfd on a port")
+	row("ioeventfd_mmio", "ioeventfd on MMIO, four bytes")
+	row("ioeventfd_any", "ioeventfd on MMIO, any length")
+	row("irqfd", "irqfd to the running vCPU, and back")
+	row("irqfd_halted", "irqfd to a halted vCPU, and its answer")
+	row("irqfd_halted_smp", "... with a host CPU each")
+	row("self_ipi", "self-IPI, xAPIC, and back")
+	row("self_ipi_x2apic", "self-IPI, x2APIC, and back")
+	row("tsc_deadline", "TSC deadline to its handler, running")
+	row("tsc_deadline_halted", "TSC deadline to its handler, halted")
+	row("dirty", "first write to a 4 KiB page, logged")
 	row("boot", "boot of the Debian guest to init")
 }
 
