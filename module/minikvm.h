@@ -244,6 +244,7 @@ struct vcpu {
 	u32 guest_debug;		/* MINIKVM_GUESTDBG_*, 0 when none */
 	unsigned long debug_db[4], debug_dr7;
 	unsigned long singlestep_rip;	/* linear, of the instruction to step */
+	unsigned long step_causes;	/* DR6 bits, with REQ_DEBUG_STEP */
 
 	/* Interrupt controller and multiprocessor state. */
 	struct lapic *lapic;		/* NULL without in-kernel irqchip */
@@ -509,6 +510,8 @@ struct minikvm_vendor_ops {
 	void (*inject_irq)(struct vcpu *vcpu);		/* events.interrupt */
 	void (*inject_nmi)(struct vcpu *vcpu);
 	void (*inject_exception)(struct vcpu *vcpu);	/* events.exception */
+	/* Breakpoints that wait for the end of an instruction: DR6 bits, forgotten. */
+	unsigned long (*take_pending_db)(struct vcpu *vcpu);
 	void (*request_irq_window)(struct vcpu *vcpu);
 	void (*request_nmi_window)(struct vcpu *vcpu);
 	bool (*get_nmi_mask)(struct vcpu *vcpu);

@@ -12,8 +12,6 @@
 #include <linux/sched/stat.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
-#include <asm/trapnr.h>
-#include <uapi/asm/debugreg.h>
 
 #include "minikvm.h"
 #include "compat.h"
@@ -109,7 +107,7 @@ static enum exit_action vcpu_block(struct vcpu *vcpu)
 {
 	/* The halt itself was a step. */
 	if (vcpu_take_request(vcpu, REQ_DEBUG_STEP))
-		return debug_exit(vcpu, X86_TRAP_DB, DR_STEP);
+		return debug_step_exit(vcpu);
 	if (!vcpu_runnable(vcpu)) {
 		if (vcpu->mp_state == MINIKVM_MP_STATE_HALTED)
 			vcpu_wait_halted(vcpu);
@@ -177,7 +175,7 @@ static enum exit_action vcpu_handle_requests(struct vcpu *vcpu)
 		return split_eoi_exit(vcpu);
 	/* The step ends before anything else is delivered. */
 	if (vcpu_take_request(vcpu, REQ_DEBUG_STEP))
-		return debug_exit(vcpu, X86_TRAP_DB, DR_STEP);
+		return debug_step_exit(vcpu);
 	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH)) {
 		vcpu->stats.tlb_flushes++;
 		vendor->flush_tlb(vcpu);
@@ -355,7 +353,7 @@ static long vcpu_run_loaded(struct vcpu *vcpu)
 		if (action != EXIT_RESUME)
 			return action == EXIT_TO_USER ? 0 : vcpu->run_errno;
 		if (vcpu_take_request(vcpu, REQ_DEBUG_STEP)) {
-			debug_exit(vcpu, X86_TRAP_DB, DR_STEP);
+			debug_step_exit(vcpu);
 			return 0;
 		}
 	}

@@ -56,6 +56,23 @@ static void satisfy_step_check(struct vcpu *vcpu)
 }
 
 /**
+ * vmx_take_pending_db - debug exceptions that the CPU still owes
+ * @vcpu: loaded
+ *
+ * They wait while MOV SS or POP SS blocks them, also across an exit.
+ *
+ * Return: breakpoints in DR6's positions; the step itself is left out.
+ */
+unsigned long vmx_take_pending_db(struct vcpu *vcpu)
+{
+	unsigned long pending = vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS);
+
+	if (pending)
+		vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	return pending & DR_TRAP_BITS;
+}
+
+/**
  * vmx_inject_exception - deliver vcpu->events.exception with the next entry
  * @vcpu: loaded
  */

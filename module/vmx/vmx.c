@@ -93,6 +93,7 @@ const struct minikvm_vendor_ops vmx_ops = {
 	.inject_irq		= vmx_inject_irq,
 	.inject_nmi		= vmx_inject_nmi,
 	.inject_exception	= vmx_inject_exception,
+	.take_pending_db	= vmx_take_pending_db,
 	.request_irq_window	= vmx_request_irq_window,
 	.request_nmi_window	= vmx_request_nmi_window,
 	.get_nmi_mask		= vmx_get_nmi_mask,

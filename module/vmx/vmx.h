@@ -296,6 +296,7 @@ bool vmx_nmi_allowed(struct vcpu *vcpu);
 void vmx_inject_irq(struct vcpu *vcpu);
 void vmx_inject_nmi(struct vcpu *vcpu);
 void vmx_inject_exception(struct vcpu *vcpu);
+unsigned long vmx_take_pending_db(struct vcpu *vcpu);
 void vmx_request_irq_window(struct vcpu *vcpu);
 void vmx_request_nmi_window(struct vcpu *vcpu);
 bool vmx_get_nmi_mask(struct vcpu *vcpu);

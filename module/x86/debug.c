@@ -224,8 +224,24 @@ enum exit_action debug_exit(struct vcpu *vcpu, u8 vector, unsigned long causes)
  */
 void debug_step_trap(struct vcpu *vcpu)
 {
-	if (vcpu->guest_debug & MINIKVM_GUESTDBG_SINGLESTEP)
+	/* What MOV SS held back until after this instruction comes with it. */
+	unsigned long causes = DR_STEP | vendor->take_pending_db(vcpu);
+
+	if (vcpu->guest_debug & MINIKVM_GUESTDBG_SINGLESTEP) {
+		vcpu->step_causes = causes;
 		vcpu_set_request(vcpu, REQ_DEBUG_STEP);
-	else
-		inject_db(vcpu, DR_STEP);
+	} else {
+		inject_db(vcpu, causes);
+	}
+}
+
+/**
+ * debug_step_exit - leave to the debugger, REQ_DEBUG_STEP taken
+ * @vcpu: the vCPU, by its own thread
+ *
+ * Return: EXIT_TO_USER with MINIKVM_EXIT_DEBUG.
+ */
+enum exit_action debug_step_exit(struct vcpu *vcpu)
+{
+	return debug_exit(vcpu, X86_TRAP_DB, vcpu->step_causes);
 }

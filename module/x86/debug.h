@@ -20,6 +20,7 @@ unsigned long debug_rflags_get(struct vcpu *vcpu);
 void debug_rflags_set(struct vcpu *vcpu, unsigned long rflags);
 enum exit_action debug_exit(struct vcpu *vcpu, u8 vector, unsigned long causes);
 void debug_step_trap(struct vcpu *vcpu);
+enum exit_action debug_step_exit(struct vcpu *vcpu);	/* REQ_DEBUG_STEP */
 
 /* The debugger takes every #DB of the guest. */
 static inline bool debug_takes_db(struct vcpu *vcpu)
