@@ -111,8 +111,9 @@ static void nothing(void *unused)
  * Requests set before the call are seen by each vCPU before it enters again.
  *
  * Context: interrupts on; does not sleep.
+ * Return: whether one had to be waited for.
  */
-void vm_wait_outside_guest(struct vm *vm)
+bool vm_wait_outside_guest(struct vm *vm)
 {
 	struct cpumask *cpus;
 	struct vcpu *vcpu;
@@ -135,6 +136,7 @@ void vm_wait_outside_guest(struct vm *vm)
 	if (any)
 		smp_call_function_many(cpus, nothing, NULL, true);
 	preempt_enable();
+	return any;
 }
 
 /**
@@ -153,5 +155,7 @@ void vm_flush_tlbs(struct vm *vm)
 
 	vm_for_each_vcpu(i, vcpu, vm)
 		vcpu_set_request(vcpu, REQ_TLB_FLUSH);
-	vm_wait_outside_guest(vm);
+	atomic64_inc(&vm->stats.remote_tlb_flush_requests);
+	if (vm_wait_outside_guest(vm))
+		atomic64_inc(&vm->stats.remote_tlb_flush);
 }

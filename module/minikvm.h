@@ -32,6 +32,7 @@
 #include <asm/fpu/types.h>
 
 #include "../uapi/minikvm.h"
+#include "stats.h"
 
 #define MK_MAX_VCPUS		1024	/* vCPUs of one VM */
 #define MK_MAX_VCPU_ID		4096	/* exclusive bound of an APIC id */
@@ -169,20 +170,6 @@ struct pio_access {
 	bool rep;
 	u8 addr_size;
 	enum vcpu_seg seg;
-};
-
-/* Counters: per vCPU, only ever incremented by its own thread. */
-struct vcpu_stats {
-	u64 exits;
-	u64 io_exits;
-	u64 mmio_exits;
-	u64 halt_exits;
-	u64 irq_exits;
-	u64 irq_injections;
-	u64 ept_faults;
-	u64 user_exits;
-	u64 tlb_flushes;
-	u64 insn_emulation_fail;
 };
 
 /**
@@ -379,6 +366,7 @@ struct vm {
 	unsigned long mmu_pages_max;	/* 0: there never was a slot; see SET_NR_MMU_PAGES */
 	bool mmu_pages_requested;	/* by userspace */
 	struct mmu_state mmu;
+	struct vm_stats stats;
 	gpa_t tss_addr;
 	gpa_t identity_map_addr;
 
@@ -602,7 +590,7 @@ struct vcpu *vm_vcpu_by_id(struct vm *vm, u32 id);
 void vcpu_kick(struct vcpu *vcpu);		/* any context: wake or force an exit */
 void vcpu_unblock(struct vcpu *vcpu);		/* any context: end its halt */
 void vm_request_all(struct vm *vm, enum vcpu_request req);	/* set and kick */
-void vm_wait_outside_guest(struct vm *vm);	/* does not sleep */
+bool vm_wait_outside_guest(struct vm *vm);	/* does not sleep */
 void vm_flush_tlbs(struct vm *vm);		/* request and wait; does not sleep */
 
 /* ---- vcpu.c ------------------------------------------------------------- */

@@ -335,6 +335,8 @@ static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long
 	case MINIKVM_SMI:
 		/* As a KVM without system-management mode says it. */
 		return -ENOTTY;
+	case MINIKVM_GET_STATS_FD:
+		return stats_vcpu_fd(vcpu);
 	case MINIKVM_TRANSLATE:
 		return vcpu_ioctl_translate(vcpu, argp);
 	case MINIKVM_SET_SIGNAL_MASK:

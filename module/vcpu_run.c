@@ -78,28 +78,67 @@ static void vcpu_learn_poll(struct vcpu *vcpu, u64 waited_ns)
 					   HALT_POLL_MAX_NS);
 }
 
-/* Sleep until vcpu_kick(), a signal, or a reason to run. */
-static void vcpu_wait(struct vcpu *vcpu)
+/* Sleep until vcpu_kick(), a signal, or a reason to run. False: need not. */
+static bool vcpu_wait(struct vcpu *vcpu)
 {
+	bool slept = false;
+
+	vcpu->stats.blocking = 1;
 	prepare_to_rcuwait(&vcpu->wait);
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (vcpu_must_stop_waiting(vcpu))
 			break;
+		slept = true;
 		schedule();
 	}
 	finish_rcuwait(&vcpu->wait);
+	vcpu->stats.blocking = 0;
+	if (slept && !signal_pending(current))
+		vcpu->stats.halt_wakeup++;
+	return slept;
+}
+
+static void count_poll(struct vcpu_stats *stats, u64 ns, bool success)
+{
+	stats->halt_attempted_poll++;
+	if (success) {
+		stats->halt_successful_poll++;
+		stats->halt_poll_success_ns += ns;
+		stats_hist_add(stats->halt_poll_success_hist, ns);
+	} else {
+		stats->halt_poll_fail_ns += ns;
+		stats_hist_add(stats->halt_poll_fail_hist, ns);
+	}
 }
 
 /* As vcpu_wait(), for a HLT: interrupts often follow each other closely. */
 static void vcpu_wait_halted(struct vcpu *vcpu)
 {
 	ktime_t begin = ktime_get();
-
+	ktime_t asleep = begin, end = begin;
 	/* A guest that polls itself before it halts asks not to be doubled. */
-	if (!vcpu->halt_poll_ns || !vcpu->poll_control || !vcpu_poll(vcpu, begin))
-		vcpu_wait(vcpu);
-	vcpu_learn_poll(vcpu, ktime_to_ns(ktime_sub(ktime_get(), begin)));
+	bool polled = vcpu->halt_poll_ns && vcpu->poll_control;
+	bool done = false, slept = false;
+
+	if (polled) {
+		done = vcpu_poll(vcpu, begin);
+		asleep = ktime_get();
+		end = asleep;
+	}
+	if (!done) {
+		slept = vcpu_wait(vcpu);
+		end = ktime_get();
+	}
+	if (polled)
+		count_poll(&vcpu->stats, ktime_to_ns(ktime_sub(asleep, begin)), !slept);
+	if (slept) {
+		u64 ns = ktime_to_ns(ktime_sub(end, asleep));
+
+		vcpu->stats.halt_wait_ns += ns;
+		stats_hist_add(vcpu->stats.halt_wait_hist, ns);
+	}
+	vcpu_learn_poll(vcpu, ktime_to_ns(ktime_sub(end, begin)));
 }
 
 /* The guest does not run: it halted, or waits for INIT or SIPI. */
@@ -177,11 +216,13 @@ static enum exit_action vcpu_handle_requests(struct vcpu *vcpu)
 	if (vcpu_take_request(vcpu, REQ_DEBUG_STEP))
 		return debug_step_exit(vcpu);
 	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH)) {
-		vcpu->stats.tlb_flushes++;
+		vcpu->stats.tlb_flush++;
 		vendor->flush_tlb(vcpu);
 	}
-	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH_GUEST))
+	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH_GUEST)) {
+		vcpu->stats.tlb_flush++;
 		vendor->flush_tlb_guest(vcpu);
+	}
 	if (vcpu_take_request(vcpu, REQ_CLOCK_UPDATE))
 		pvclock_update(vcpu);
 	if (vcpu_take_request(vcpu, REQ_STEAL_UPDATE))
@@ -223,6 +264,7 @@ static enum exit_action vcpu_enter_guest(struct vcpu *vcpu)
 		if (action != EXIT_RESUME)
 			return action;
 		if (vcpu_take_request(vcpu, REQ_EVENT)) {
+			vcpu->stats.req_event++;
 			events_deliver(vcpu);
 			if (vcpu->apic_attention | vcpu->pv_eoi_msr)
 				lapic_sync_to_guest(vcpu);
@@ -273,8 +315,10 @@ static int vcpu_yield_to_kernel(struct vcpu *vcpu)
 {
 	int err = host_work_handle();
 
-	if (err)
+	if (err) {
 		vcpu->run->exit_reason = MINIKVM_EXIT_INTR;
+		vcpu->stats.signal_exits++;
+	}
 	return err;
 }
 
@@ -293,6 +337,7 @@ static long vcpu_run_loop(struct vcpu *vcpu)
 
 		if (unlikely(vcpu->user_irq_window) && vcpu_ready_for_user_irq(vcpu)) {
 			vcpu->run->exit_reason = MINIKVM_EXIT_IRQ_WINDOW_OPEN;
+			vcpu->stats.request_irq_exits++;
 			return 0;
 		}
 		err = vcpu_yield_to_kernel(vcpu);
@@ -313,6 +358,7 @@ static long vcpu_run_uninitialized(struct vcpu *vcpu)
 	lapic_accept_events(vcpu);
 	if (signal_pending(current)) {
 		vcpu->run->exit_reason = MINIKVM_EXIT_INTR;
+		vcpu->stats.signal_exits++;
 		return -EINTR;
 	}
 	return test_bit(REQ_VM_DEAD, &vcpu->requests) ? -EIO : -EAGAIN;
@@ -403,6 +449,5 @@ long vcpu_run(struct vcpu *vcpu)
 		sigemptyset(&current->real_blocked);
 	}
 	vcpu_put(vcpu);
-	vcpu->stats.user_exits++;
 	return r;
 }

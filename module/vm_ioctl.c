@@ -379,6 +379,8 @@ long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return READ_ONCE(vm->default_tsc_khz);
 	case MINIKVM_X86_SET_MSR_FILTER:
 		return vm_ioctl_set_msr_filter(vm, argp);
+	case MINIKVM_GET_STATS_FD:
+		return stats_vm_fd(vm);
 	default:
 		return -ENOTTY;
 	}

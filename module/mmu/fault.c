@@ -164,7 +164,10 @@ static enum mmu_result fault_memory(struct vcpu *vcpu, struct memslot *slot, gfn
 		if (err != -EAGAIN || signal_pending(current))
 			break;
 	}
-	return err ? fault_error(vcpu, hva, err) : MMU_FIXED;
+	if (err)
+		return fault_error(vcpu, hva, err);
+	vcpu->stats.pf_fixed++;
+	return MMU_FIXED;
 }
 
 /**

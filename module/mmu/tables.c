@@ -102,6 +102,21 @@ static void account_leaf(u64 old)
 		folio_set_referenced(page_folio(page));
 }
 
+/* Under vm->mmu.lock, for writing. */
+static void count_leaf(struct vm *vm, int level, int n)
+{
+	switch (level) {
+	case 1:
+		vm->stats.pages_4k += n;
+		break;
+	case 2:
+		vm->stats.pages_2m += n;
+		break;
+	default:
+		vm->stats.pages_1g += n;
+	}
+}
+
 static void zap_table(struct vm *vm, struct zap *zap, u64 entry, int level);
 
 static void zap_entry(struct vm *vm, struct zap *zap, u64 *slot, int level)
@@ -117,6 +132,7 @@ static void zap_entry(struct vm *vm, struct zap *zap, u64 *slot, int level)
 		zap_table(vm, zap, old, level - 1);
 	} else if (mmu_entry_is_leaf(old, level)) {
 		account_leaf(old);
+		count_leaf(vm, level, -1);
 		zap->flush = true;
 	}
 }
@@ -344,6 +360,7 @@ static void install_leaf(struct vm *vm, struct mmu_iter *it, const struct mmu_ma
 		old = 0;
 	}
 	if (!mmu_entry_is_leaf(old, it->level)) {
+		count_leaf(vm, it->level, 1);
 		WRITE_ONCE(*it->slot, new);
 		return;
 	}

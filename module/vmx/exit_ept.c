@@ -23,11 +23,12 @@ static enum exit_action emulate_access(struct vcpu *vcpu, gpa_t gpa)
 
 static enum exit_action map_or_emulate(struct vcpu *vcpu, gpa_t gpa, u32 flags)
 {
-	vcpu->stats.ept_faults++;
+	vcpu->stats.pf_taken++;
 	switch (mmu_fault(vcpu, gpa, flags)) {
 	case MMU_FIXED:
 		return EXIT_RESUME;
 	case MMU_EMULATE:
+		vcpu->stats.pf_emulate++;
 		return emulate_access(vcpu, gpa);
 	case MMU_ERROR:
 	default:

@@ -74,6 +74,7 @@ enum exit_action exit_rdpmc(struct vcpu *vcpu)
 
 enum exit_action exit_vmcall(struct vcpu *vcpu)
 {
+	vcpu->stats.hypercalls++;
 	return hypercall_exec(vcpu);
 }
 
@@ -102,6 +103,7 @@ enum exit_action exit_task_switch(struct vcpu *vcpu)
 
 enum exit_action exit_interrupt_window(struct vcpu *vcpu)
 {
+	vcpu->stats.irq_window_exits++;
 	vmcs_ctl_clear_bits_proc(to_vmx(vcpu), CPU_BASED_INTR_WINDOW_EXITING);
 	vcpu_set_request(vcpu, REQ_EVENT);
 	return EXIT_RESUME;
@@ -109,6 +111,7 @@ enum exit_action exit_interrupt_window(struct vcpu *vcpu)
 
 enum exit_action exit_nmi_window(struct vcpu *vcpu)
 {
+	vcpu->stats.nmi_window_exits++;
 	vmcs_ctl_clear_bits_proc(to_vmx(vcpu), CPU_BASED_NMI_WINDOW_EXITING);
 	vcpu_set_request(vcpu, REQ_EVENT);
 	return EXIT_RESUME;

@@ -108,6 +108,7 @@ void vmx_inject_irq(struct vcpu *vcpu)
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	u32 info = vcpu->events.interrupt.nr;
 
+	vcpu->stats.irq_injections++;
 	if (vcpu->events.interrupt.soft) {
 		set_entry_insn_len(vmx);
 		info |= INTR_TYPE_SOFT_INTR;
@@ -123,6 +124,7 @@ void vmx_inject_irq(struct vcpu *vcpu)
  */
 void vmx_inject_nmi(struct vcpu *vcpu)
 {
+	vcpu->stats.nmi_injections++;
 	set_entry_intr_info(to_vmx(vcpu), X86_TRAP_NMI | INTR_TYPE_NMI_INTR);
 }
 

@@ -113,6 +113,7 @@ noinstr void vmx_l1d_flush(struct vcpu_vmx *vmx)
 		if (!flush)
 			return;
 	}
+	vmx->vcpu.stats.l1d_flush++;
 	if (static_cpu_has(X86_FEATURE_FLUSH_L1D)) {
 		native_wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
 		return;

@@ -328,6 +328,7 @@ void vmx_vcpu_put(struct vcpu *vcpu)
 	if (!vmx->guest_state_loaded)
 		return;
 
+	vcpu->stats.host_state_reload++;
 	rdmsrl(MSR_KERNEL_GS_BASE, vmx->guest_kernel_gs_base);
 	/* VM exits leave LDTR null, and user selectors unloaded. */
 	if (host->ldt_sel || (host->gs_sel & 7)) {

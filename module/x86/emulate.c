@@ -517,6 +517,7 @@ enum exit_action mmio_exec(struct vcpu *vcpu, gpa_t gpa)
 		gva_inject(vcpu, &c->x.fault);
 		return EXIT_RESUME;
 	}
+	vcpu->stats.insn_emulation++;
 	if (r)
 		return emulation_failed(vcpu, c->bytes, c->nr_bytes);
 	c->exit_gpa = exit_gpa_is_operand(&c->x.insn) ? gpa : MK_INVALID_GPA;

@@ -289,7 +289,6 @@ static void deliver_irq(struct vcpu *vcpu, bool room)
 			ev->interrupt.injected = true;
 			ev->interrupt.soft = false;
 			ev->interrupt.nr = vector;
-			vcpu->stats.irq_injections++;
 			vendor->inject_irq(vcpu);
 		}
 		if (!vcpu_irq_pending(vcpu))
