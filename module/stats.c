@@ -73,6 +73,7 @@ static const struct stats_desc vcpu_descs[] = {
 	COUNTER(vcpu_stats, pf_taken),
 	COUNTER(vcpu_stats, pf_fixed),
 	COUNTER(vcpu_stats, pf_emulate),
+	COUNTER(vcpu_stats, pf_fast),
 	COUNTER(vcpu_stats, tlb_flush),
 	COUNTER(vcpu_stats, exits),
 	COUNTER(vcpu_stats, io_exits),

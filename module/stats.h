@@ -47,6 +47,7 @@ struct vm_stats {
  * @pf_taken: EPT violations
  * @pf_fixed: those that made a mapping
  * @pf_emulate: those that were a device's
+ * @pf_fast: those that a permission given back to a mapping settled
  * @tlb_flush: flushes of its translations
  * @exits: exits of the guest
  * @io_exits: @irq_exits: @irq_window_exits: @nmi_window_exits: exits by cause
@@ -75,6 +76,7 @@ struct vcpu_stats {
 	u64 pf_taken;
 	u64 pf_fixed;
 	u64 pf_emulate;
+	u64 pf_fast;
 	u64 tlb_flush;
 	u64 exits;
 	u64 io_exits;

@@ -151,8 +151,11 @@ static enum mmu_result fault_memory(struct vcpu *vcpu, struct memslot *slot, gfn
 	hva_t hva = memslot_gfn_to_hva(slot, gfn);
 	int tries, err;
 
-	if (write && flags & MMU_FAULT_PRESENT && mmu_allow_write(vcpu->vm, slot, gfn))
+	if (write && flags & MMU_FAULT_PRESENT && mmu_allow_write(vcpu->vm, slot, gfn)) {
+		vcpu->stats.pf_fast++;
+		vcpu->stats.pf_fixed++;
 		return MMU_FIXED;
+	}
 
 	/*
 	 * Breaking a copy-on-write is a change to the mm that we caused

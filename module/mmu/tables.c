@@ -399,6 +399,8 @@ static void split_leaf(struct vm *vm, struct mmu_iter *it, struct mmu_table_cach
 		/* Again if the CPU has set an accessed or dirty bit meanwhile. */
 	} while (!try_cmpxchg64(it->slot, &old, page_to_phys(page) | mmu_table_bits()));
 	vm->mmu.nr_pages++;
+	count_leaf(vm, it->level, -1);
+	count_leaf(vm, it->level - 1, MMU_TABLE_ENTRIES);
 }
 
 /**

@@ -3,6 +3,8 @@
  * Owns the rules of the smaller state ioctls: debug registers, XSAVE and
  * XSAVE2, extended control registers, SREGS2 and TRANSLATE.
  */
+#include <unistd.h>
+
 #include "api.h"
 
 #define CR0_PE		(1ULL << 0)
@@ -114,6 +116,7 @@ static void test_xcrs(struct vm *vm, struct vcpu *vcpu)
 	struct minikvm_cpuid2 *cpuid = cpuid_supported(vm->dev_fd);
 	struct minikvm_cpuid_entry2 *e = cpuid_find(cpuid, 0xd, 0);
 	struct minikvm_xcrs get, set;
+	int bare;
 	uint64_t all = e ? e->eax | (uint64_t)e->edx << 32 : 1;
 
 	if (!dev_check_extension(vm->fd, MINIKVM_CAP_XCRS)) {
@@ -129,10 +132,11 @@ static void test_xcrs(struct vm *vm, struct vcpu *vcpu)
 
 	set = get;
 	set.xcrs[0].value = 3;
-	tap_errno(ioctl(vcpu->fd, MINIKVM_SET_XCRS, &set), EINVAL,
-		  "SSE state before CPUID is set");
-	if (ioctl(vcpu->fd, MINIKVM_SET_CPUID2, cpuid))
-		tap_bail("SET_CPUID2: %s", strerror(errno));
+	bare = ioctl(vm->fd, MINIKVM_CREATE_VCPU, 9);
+	if (bare < 0)
+		tap_bail("CREATE_VCPU: %s", strerror(errno));
+	tap_errno(ioctl(bare, MINIKVM_SET_XCRS, &set), EINVAL, "SSE state before CPUID is set");
+	close(bare);
 	tap_errno(ioctl(vcpu->fd, MINIKVM_SET_XCRS, &set), 0, "SSE state with it");
 	set.xcrs[0].value = all;
 	tap_errno(ioctl(vcpu->fd, MINIKVM_SET_XCRS, &set), 0, "all that CPUID offers: %#llx",

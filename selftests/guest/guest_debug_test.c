@@ -175,12 +175,12 @@ GUEST_ASM(break_guest, 64,
 	"	movq	%dr0, %rbx\n"		/* 8011: 3 bytes */
 	"	movq	%dr6, %rcx\n"		/* 8014: 3 bytes */
 	"	hlt\n"				/* 8017 */
-	"	.org	0x100, 0x90\n"		/* 8100: #DB */
+	"	.org	break_guest + 0x100, 0x90\n"		/* 8100: #DB */
 	"	incq	%r8\n"
 	"	movq	(%rsp), %r9\n"
 	"	btsl	$16, 16(%rsp)\n"	/* RF: not again */
 	"	iretq\n"
-	"	.org	0x180, 0x90\n"		/* 8180: #BP */
+	"	.org	break_guest + 0x180, 0x90\n"		/* 8180: #BP */
 	"	incq	%r10\n"
 	"	movq	(%rsp), %r11\n"
 	"	iretq\n");
@@ -301,7 +301,7 @@ GUEST_ASM(irq_loop, 64,
 	"	nop\n"				/* 8001 */
 	"	nop\n"				/* 8002 */
 	"	outb	%al, $0x10\n"		/* 8003 */
-	"	.org	0x40, 0x90\n"
+	"	.org	irq_loop + 0x40, 0x90\n"
 	"	outb	%al, $0x11\n");		/* 8040: the NMI's handler */
 
 static void test_blockirq(struct vm *vm, struct vcpu *vcpu)
