@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GUEST_MAX_CPUS		8
+#define GUEST_MAX_CPUS		64
 #define GUEST_RT_STACK	16384
 
 /* Fixed guest-physical places, all below the image (which is linked at 4 MiB). */
@@ -77,6 +77,7 @@
 #define APIC_TMICT		0x380
 #define APIC_TMCCT		0x390
 #define APIC_TDCR		0x3e0
+#define APIC_SELF_IPI		0x3f0
 
 #define APIC_MASKED		(1u << 16)
 #define APIC_TIMER_PERIODIC	(1u << 17)

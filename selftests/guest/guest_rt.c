@@ -95,7 +95,7 @@ asm(".pushsection .text\n"
 "	mov %eax, %cr0\n"
 "	ljmpl $0x08, $guest_ap_entry\n"
 "	.balign 4\n"
-"2:	.word 8 * (8 + 2 * 8) - 1\n"
+"2:	.word 8 * (8 + 2 * 64) - 1\n"
 "	.long guest_gdt\n"
 "guest_trampoline_end:\n"
 "	.code64\n"
@@ -108,7 +108,7 @@ asm(".pushsection .text\n"
 "	cpuid\n"
 "	shr $24, %ebx\n"
 "	mov %ebx, %edi\n"
-"	and $7, %edi\n"
+"	and $63, %edi\n"
 "	mov %edi, %eax\n"
 "	inc %eax\n"
 "	shl $14, %eax\n"
@@ -121,7 +121,7 @@ asm(".pushsection .text\n"
 
 extern char guest_vectors[];
 _Static_assert(GUEST_RT_STACK == 1 << 14, "guest_ap_entry shifts by 14");
-_Static_assert(GUEST_MAX_CPUS == 8, "the trampoline knows the size of the GDT");
+_Static_assert(GUEST_MAX_CPUS == 64, "the trampoline knows the size of the GDT and masks the APIC id");
 
 static void report(uint32_t kind, uint64_t a, uint64_t b, uint64_t c, const char *text)
 {
@@ -231,8 +231,22 @@ void guest_ap_c(unsigned int cpu)
 	guest_done();
 }
 
+/*
+ * Emulated CPUs may lose the vector of an interrupt that they deliver from a virtual APIC when the
+ * delivery meets a page that the host has not mapped yet: have the tables mapped.
+ */
+static void touch_tables(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(guest_idt); i += 64)
+		(void)*(volatile unsigned char *)((char *)guest_idt + i);
+	(void)*(volatile uint64_t *)&guest_gdt[1];
+}
+
 void apic_enable(void)
 {
+	touch_tables();
 	wrmsr(MSR_APICBASE, (rdmsr(MSR_APICBASE) & 0x100) | APIC_BASE | 0x800);
 	apic_write(APIC_SVR, 0x1ff);
 	apic_write(APIC_TPR, 0);

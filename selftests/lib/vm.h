@@ -62,7 +62,7 @@ enum guest_mode {
 #define VM_PIT		0x2	/* CREATE_PIT2; implies VM_IRQCHIP */
 #define VM_BARE		0x4	/* nothing but the VM: no memory */
 
-#define VM_MAX_VCPUS	16
+#define VM_MAX_VCPUS	64
 #define VM_MAX_SLOTS	32
 
 struct vm;
