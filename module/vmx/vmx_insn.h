@@ -150,42 +150,28 @@ faulted:
 	vmx_insn_faulted("VMCLEAR");
 }
 
-static inline void vmx_invept(unsigned long type, u64 eptp)
-{
-	struct {
-		u64 eptp, reserved;
-	} desc = { eptp, 0 };
-
-	asm goto("1: invept %[desc], %[type]\n\t"
-		 "jbe %l[failed]\n\t"
-		 VMX_FAULTS_TO(faulted)
-		 : : [type] "r" (type), [desc] "m" (desc)
-		 : "cc", "memory" : failed, faulted);
-	return;
-failed:
-	vmx_insn_failed("INVEPT", type, eptp);
-	return;
-faulted:
-	vmx_insn_faulted("INVEPT");
+/* INVEPT and INVVPID: what to forget, and the EPT pointer or VPID it is tagged with. */
+#define VMX_INVALIDATE(insn, INSN)						\
+static inline void vmx_##insn(unsigned long type, u64 tag)			\
+{										\
+	struct {								\
+		u64 tag, zero;							\
+	} desc = { tag, 0 };							\
+										\
+	asm goto("1: " #insn " %[desc], %[type]\n\t"				\
+		 "jbe %l[failed]\n\t"						\
+		 VMX_FAULTS_TO(faulted)						\
+		 : : [type] "r" (type), [desc] "m" (desc)			\
+		 : "cc", "memory" : failed, faulted);				\
+	return;									\
+failed:										\
+	vmx_insn_failed(INSN, type, tag);					\
+	return;									\
+faulted:									\
+	vmx_insn_faulted(INSN);							\
 }
 
-static inline void vmx_invvpid(unsigned long type, u16 vpid)
-{
-	struct {
-		u64 vpid, gva;
-	} desc = { vpid, 0 };
-
-	asm goto("1: invvpid %[desc], %[type]\n\t"
-		 "jbe %l[failed]\n\t"
-		 VMX_FAULTS_TO(faulted)
-		 : : [type] "r" (type), [desc] "m" (desc)
-		 : "cc", "memory" : failed, faulted);
-	return;
-failed:
-	vmx_insn_failed("INVVPID", type, vpid);
-	return;
-faulted:
-	vmx_insn_faulted("INVVPID");
-}
+VMX_INVALIDATE(invept, "INVEPT")
+VMX_INVALIDATE(invvpid, "INVVPID")
 
 #endif
