@@ -9,6 +9,10 @@
  * vm->mmu.lock. A fault makes a page writable and sets its bit under the same
  * lock, so one of the two always undoes the other.
  *
+ * A page is tracked by having no write permission, or, where the CPU keeps a log
+ * of its own, by having no dirty bit: the CPU logs the page when it sets it. Such
+ * a log is collected before the bitmaps are looked at.
+ *
  * Normally reading the log clears it. With MANUAL_DIRTY_LOG_PROTECT2 reading
  * leaves it alone, and userspace clears the part that it is about to copy.
  */
@@ -41,6 +45,78 @@ void memslot_mark_dirty(struct vm *vm, struct memslot *slot, gfn_t gfn)
 	if (slot->dirty_bitmap && !test_bit(bit, slot->dirty_bitmap))
 		set_bit(bit, slot->dirty_bitmap);
 }
+
+/* ---- CPUs that log by themselves --------------------------------------------- */
+
+/* The count has changed from or to 0. No vCPU enters again without noticing. */
+static void tell_vcpus(struct vm *vm)
+{
+	struct vcpu *vcpu;
+	int i;
+
+	/* Pairs with dirty_log_new_vcpu(): it sees the count, or we see it. */
+	smp_mb();
+	vm_for_each_vcpu(i, vcpu, vm)
+		vcpu_set_request(vcpu, REQ_DIRTY_LOG);
+	vm_wait_outside_guest(vm);
+}
+
+/**
+ * dirty_log_hold - a slot that logs is about to be published
+ * @vm: the VM
+ *
+ * On return no vCPU runs without logging, if its CPU can: mappings of the slot
+ * may leave it to the CPU.
+ *
+ * Context: vm->slots_lock held.
+ */
+void dirty_log_hold(struct vm *vm)
+{
+	WRITE_ONCE(vm->dirty_slots, vm->dirty_slots + 1);
+	if (vendor->mmu_format->logs_dirty && vm->dirty_slots == 1)
+		tell_vcpus(vm);
+}
+
+/**
+ * dirty_log_release - a slot that logged is gone, or logs no more
+ * @vm: the VM
+ *
+ * Context: vm->slots_lock held; the change is published.
+ */
+void dirty_log_release(struct vm *vm)
+{
+	WRITE_ONCE(vm->dirty_slots, vm->dirty_slots - 1);
+	if (vendor->mmu_format->logs_dirty && !vm->dirty_slots)
+		tell_vcpus(vm);
+}
+
+void dirty_log_new_vcpu(struct vcpu *vcpu)
+{
+	if (!vendor->mmu_format->logs_dirty)
+		return;
+	/* Pairs with tell_vcpus(): published first, the count read later. */
+	smp_mb();
+	vcpu_set_request(vcpu, REQ_DIRTY_LOG);
+}
+
+/**
+ * dirty_log_sync - have what CPUs logged in the bitmaps
+ * @vm: the VM
+ *
+ * Context: vm->slots_lock held.
+ */
+void dirty_log_sync(struct vm *vm)
+{
+	struct vcpu *vcpu;
+	int i;
+
+	if (!vendor->mmu_format->logs_dirty)
+		return;
+	vm_for_each_vcpu(i, vcpu, vm)
+		vendor->dirty_log_collect(vcpu);
+}
+
+/* ---- the ioctls ---------------------------------------------------------------- */
 
 /**
  * dirty_log_set_manual - ENABLE_CAP(MANUAL_DIRTY_LOG_PROTECT2)
@@ -92,18 +168,20 @@ static int get_log(struct vm *vm, const struct minikvm_dirty_log *log, unsigned 
 	void __user *to = (void __user *)(unsigned long)log->dirty_bitmap;
 	struct memslot *slot = memslot_by_id(vm, log->slot);
 	unsigned long total, done;
+	bool manual = READ_ONCE(vm->dirty_log_manual);
 	bool flush = false;
 	int err = 0;
 
 	if (!slot || !slot->dirty_bitmap)
 		return -ENOENT;
+	dirty_log_sync(vm);
 
 	total = BITS_TO_LONGS(slot->npages);
 	for (done = 0; done < total && !err; done += LOG_WORDS) {
 		unsigned long words = min(total - done, LOG_WORDS);
 		void *from = slot->dirty_bitmap + done;
 
-		if (!vm->dirty_log_manual) {
+		if (!manual) {
 			memset(buf, 0xff, words * sizeof(long));
 			flush |= take_log(vm, slot, done, words, buf);
 			from = buf;
@@ -180,6 +258,7 @@ static int clear_log(struct vm *vm, const struct minikvm_clear_dirty_log *log, u
 	err = check_clear(log, slot);
 	if (err)
 		return err;
+	dirty_log_sync(vm);
 
 	total = BITS_TO_LONGS(log->num_pages);
 	for (done = 0; done < total && !err; done += LOG_WORDS) {

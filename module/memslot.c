@@ -153,6 +153,9 @@ static int replace_slot(struct vm *vm, const struct memslot *old, const struct m
 
 	publish(vm, invalid);
 	mmu_zap_slot(vm, &gone);
+	/* What was written where the slot was counts where it goes. */
+	if (new && gone.dirty_bitmap)
+		dirty_log_sync(vm);
 	/* Storing over what is there, and erasing, take no memory. */
 	if (new)
 		xa_store(&vm->slot_ids, new->id, xa_mk_value(new->base_gfn), GFP_KERNEL);
@@ -249,12 +252,16 @@ static gfn_t gfn_limit(void)
 
 static int delete_slot(struct vm *vm, const struct memslot *old)
 {
+	bool logged = old->dirty_bitmap;
 	long npages = old->npages;
 	int err = replace_slot(vm, old, NULL);
 
-	if (!err)
-		account_slot(vm, -npages);
-	return err;
+	if (err)
+		return err;
+	if (logged)
+		dirty_log_release(vm);
+	account_slot(vm, -npages);
+	return 0;
 }
 
 /* @new is checked and has its bitmap; @old is the slot of the same number, if any. */
@@ -283,6 +290,7 @@ static int set_slot(struct vm *vm, const struct minikvm_userspace_memory_region 
 		.flags = mem->flags,
 	};
 	bool stays = old && new.base_gfn == old->base_gfn;
+	bool logged;
 	int err;
 
 	if (!new.npages)
@@ -309,7 +317,12 @@ static int set_slot(struct vm *vm, const struct minikvm_userspace_memory_region 
 			return -ENOMEM;
 	}
 
+	logged = old && old->dirty_bitmap;
+	if (new.dirty_bitmap)
+		dirty_log_hold(vm);
 	err = apply_slot(vm, old, &new);
+	if (err ? !!new.dirty_bitmap : logged)
+		dirty_log_release(vm);
 	/* On failure @old is still what it was, and keeps its bitmap. */
 	if (err && (!old || new.dirty_bitmap != old->dirty_bitmap))
 		kvfree(new.dirty_bitmap);

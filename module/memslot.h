@@ -28,6 +28,14 @@ int dirty_log_clear(struct vm *vm, const struct minikvm_clear_dirty_log *log);
 int dirty_log_set_manual(struct vm *vm, u64 options);
 void memslot_mark_dirty(struct vm *vm, struct memslot *slot, gfn_t gfn);
 
+/* vm->slots_lock held; around publishing slots that log. May fail nowhere. */
+void dirty_log_hold(struct vm *vm);
+void dirty_log_release(struct vm *vm);
+/* vm->slots_lock held: what the CPUs logged so far is in the bitmaps. */
+void dirty_log_sync(struct vm *vm);
+/* The vCPU is published and has not run yet. */
+void dirty_log_new_vcpu(struct vcpu *vcpu);
+
 /* New logs begin with every page in them, and nothing is tracked until cleared. */
 static inline bool dirty_log_initially_set(struct vm *vm)
 {

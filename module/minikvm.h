@@ -89,6 +89,7 @@ enum vcpu_request {
 	REQ_DEBUG_STEP,		/* leave with MINIKVM_EXIT_DEBUG: a step is done */
 	REQ_STEAL_UPDATE,	/* refresh the guest's steal-time record */
 	REQ_MSR_FILTER,		/* the VM's MSR filter changed */
+	REQ_DIRTY_LOG,		/* the CPU's own log of writes goes on or off */
 	REQ_VM_DEAD,		/* a broken invariant: RUN returns -EIO */
 };
 
@@ -362,6 +363,7 @@ struct vm {
 	struct memslots __rcu *memslots;
 	struct xarray slot_ids;		/* slot number -> its base_gfn */
 	u64 dirty_log_manual;		/* MINIKVM_DIRTY_LOG_* */
+	int dirty_slots;		/* slots that log */
 	unsigned long memslot_pages;	/* of all slots */
 	unsigned long mmu_pages_max;	/* 0: there never was a slot; see SET_NR_MMU_PAGES */
 	bool mmu_pages_requested;	/* by userspace */
@@ -431,6 +433,7 @@ struct vm {
  * @memtype_uc: bits of an uncacheable leaf (host device memory)
  * @mmio: value of an entry that makes every access an MMIO exit with no walk
  * @mmio_mask: which bits of an entry compare against @mmio
+ * @logs_dirty: the CPU logs the pages whose dirty bit it sets
  * @max_level: largest leaf: 1 (4 KiB), 2 (2 MiB) or 3 (1 GiB)
  */
 struct mmu_format {
@@ -439,6 +442,7 @@ struct mmu_format {
 	u64 large;
 	u64 memtype_wb, memtype_uc;
 	u64 mmio, mmio_mask;
+	bool logs_dirty;
 	int max_level;
 };
 
@@ -546,6 +550,15 @@ struct minikvm_vendor_ops {
 	void (*flush_tlb_guest)(struct vcpu *vcpu);	/* linear, this vCPU */
 
 	void (*get_exit_info)(struct vcpu *vcpu, struct exit_info *info);
+	/*
+	 * Only if mmu_format->logs_dirty. @dirty_log_switch: own thread, loaded:
+	 * log while vm->dirty_slots is not 0. @dirty_log_collect: any thread,
+	 * vm->srcu or vm->slots_lock: everything logged so far is in the slots'
+	 * bitmaps on return.
+	 */
+	void (*dirty_log_switch)(struct vcpu *vcpu);
+	void (*dirty_log_collect)(struct vcpu *vcpu);
+
 	/* Log what the guest's control structure holds. */
 	void (*dump)(struct vcpu *vcpu);
 

@@ -13,6 +13,7 @@
 
 #include "minikvm.h"
 #include "compat.h"
+#include "memslot.h"
 #include "eventfd.h"
 #include "irqchip/irqchip.h"
 #include "irqchip/lapic.h"
@@ -249,6 +250,7 @@ static int vcpu_publish(struct vm *vm, struct vcpu *vcpu)
 	vm->vcpus[vcpu->idx] = vcpu;
 	/* Pairs with vm_nr_vcpus(): the pointer is there before the count. */
 	smp_store_release(&vm->nr_vcpus, vcpu->idx + 1);
+	dirty_log_new_vcpu(vcpu);
 	return fd;
 }
 

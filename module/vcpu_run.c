@@ -223,6 +223,8 @@ static enum exit_action vcpu_handle_requests(struct vcpu *vcpu)
 		vcpu->stats.tlb_flush++;
 		vendor->flush_tlb_guest(vcpu);
 	}
+	if (vcpu_take_request(vcpu, REQ_DIRTY_LOG))
+		vendor->dirty_log_switch(vcpu);
 	if (vcpu_take_request(vcpu, REQ_CLOCK_UPDATE))
 		pvclock_update(vcpu);
 	if (vcpu_take_request(vcpu, REQ_STEAL_UPDATE))

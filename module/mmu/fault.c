@@ -130,8 +130,9 @@ static int try_memory(struct vm *vm, struct memslot *slot, struct mmu_mapping *m
 
 	m->pfn = hp.pfn;
 	m->host_writable = hp.writable && want_write;
-	/* While the log is on, the first write to a page must be seen. */
-	m->writable = m->host_writable && (m->write || !slot->dirty_bitmap);
+	/* While the log is on, the first write to a page must be seen, here or by the CPU. */
+	m->writable = m->host_writable && (m->write || !slot->dirty_bitmap ||
+					   vendor->mmu_format->logs_dirty);
 	m->special = hp.special;
 	m->uncached = hp.uncached;
 	err = map_page(vm, slot, m, seq);

@@ -375,7 +375,14 @@ static u64 smaller_leaf(u64 entry, int level)
 
 	if (level > 1)
 		return entry;
-	return (entry & ~f->large) | f->exec;
+	entry = (entry & ~f->large) | f->exec;
+	/*
+	 * What was protected because it was large may be left to the CPU's log
+	 * now. The dirty bit of what was not stays: a TLB may still have it.
+	 */
+	if (f->logs_dirty && entry & MMU_ENTRY_HOST_WRITABLE && !(entry & f->write))
+		entry = (entry & ~f->dirty) | f->write;
+	return entry;
 }
 
 /*
@@ -401,6 +408,8 @@ static void split_leaf(struct vm *vm, struct mmu_iter *it, struct mmu_table_cach
 	vm->mmu.nr_pages++;
 	count_leaf(vm, it->level, -1);
 	count_leaf(vm, it->level - 1, MMU_TABLE_ENTRIES);
+	if (old & vendor->mmu_format->dirty && !(old & MMU_ENTRY_SPECIAL))
+		SetPageDirty(pfn_to_page(mmu_entry_pfn(old)));
 }
 
 /**

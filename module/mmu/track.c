@@ -20,12 +20,15 @@ static bool track_leaf(struct mmu_iter *it)
 	const struct mmu_format *f = vendor->mmu_format;
 	u64 old = it->entry;
 
-	if (!mmu_entry_is_leaf(old, it->level) || !(old & f->write))
+	/* A large leaf must become small before the CPU's log is fine enough. */
+	u64 bit = f->logs_dirty && it->level == 1 ? f->dirty : f->write;
+
+	if (!mmu_entry_is_leaf(old, it->level) || !(old & bit))
 		return false;
-	while (!try_cmpxchg64(it->slot, &old, old & ~f->write))
+	while (!try_cmpxchg64(it->slot, &old, old & ~bit))
 		cpu_relax();
 	/* Without a dirty bit, write permission is what says "dirty". */
-	if (!f->dirty && !(old & MMU_ENTRY_SPECIAL))
+	if ((!f->dirty || bit == f->dirty) && !(old & MMU_ENTRY_SPECIAL))
 		SetPageDirty(pfn_to_page(mmu_entry_pfn(old)));
 	return true;
 }

@@ -53,6 +53,7 @@
 				 SECONDARY_EXEC_ENABLE_INVPCID |		\
 				 SECONDARY_EXEC_ENCLS_EXITING |			\
 				 SECONDARY_EXEC_TSC_SCALING |			\
+				 SECONDARY_EXEC_ENABLE_PML |			\
 				 SECONDARY_EXEC_XSAVES)
 #define PROC2_FORBIDDEN		0
 
@@ -101,6 +102,12 @@ int vmx_caps_check_cpu(void);
 static inline bool vmx_has_vpid(void)
 {
 	return vmx_caps.proc2 & SECONDARY_EXEC_ENABLE_VPID;
+}
+
+/* The dirty bit is what is logged. */
+static inline bool vmx_has_pml(void)
+{
+	return vmx_caps.proc2 & SECONDARY_EXEC_ENABLE_PML && vmx_caps.ept & VMX_EPT_AD_BIT;
 }
 
 static inline bool vmx_has_preemption_timer(void)

@@ -44,6 +44,7 @@ void vmx_ept_setup(void)
 	if (vmx_has_ept_ad()) {
 		vmx_ept_format.accessed = VMX_EPT_ACCESS_BIT;
 		vmx_ept_format.dirty = VMX_EPT_DIRTY_BIT;
+		vmx_ept_format.logs_dirty = vmx_has_pml();
 	}
 	/* 0 is the host's. */
 	__set_bit(0, vpid_used);

@@ -71,6 +71,8 @@ static const struct exit_entry exit_table[] = {
 	[EXIT_REASON_PREEMPTION_TIMER]	= { exit_nothing, "VMX-preemption timer", .plain = true },
 	[EXIT_REASON_INVVPID]		= { exit_undefined, "INVVPID" },
 	[EXIT_REASON_WBINVD]		= { exit_skip, "WBINVD" },
+	[EXIT_REASON_PML_FULL]		= { exit_pml_full, "page-modification log full",
+					    .event = true },
 	[EXIT_REASON_XSETBV]		= { exit_xsetbv, "XSETBV" },
 	[EXIT_REASON_ENCLS]		= { exit_undefined, "ENCLS" },
 };

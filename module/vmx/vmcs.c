@@ -99,7 +99,7 @@ static void vmcs_init_controls(struct vcpu_vmx *vmx)
 	if (vmx->exits_disabled & MINIKVM_X86_DISABLE_EXITS_MWAIT)
 		proc &= ~(CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING);
 	proc2 = vmx_caps.proc2 & ~(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID |
-				   SECONDARY_EXEC_XSAVES);
+				   SECONDARY_EXEC_XSAVES | SECONDARY_EXEC_ENABLE_PML);
 	if (!vmx->vpid)
 		proc2 &= ~SECONDARY_EXEC_ENABLE_VPID;
 
@@ -369,6 +369,8 @@ int vmx_vcpu_create(struct vcpu *vcpu)
 		goto free_vmcs;
 	if (vmx_perf_create(vmx))
 		goto free_bitmap;
+	if (pml_create(vmx))
+		goto free_perf;
 	vmx->exits_disabled = READ_ONCE(vcpu->vm->exits_disabled);
 	vmx_msr_bitmap_init(vmx);
 	vmx->vpid = vpid_alloc();
@@ -378,6 +380,8 @@ int vmx_vcpu_create(struct vcpu *vcpu)
 	vmx_vmclear(vmx->vmcs_pa);
 	return 0;
 
+free_perf:
+	vmx_perf_free(vmx);
 free_bitmap:
 	free_page((unsigned long)vmx->msr_bitmap);
 free_vmcs:
@@ -398,6 +402,7 @@ void vmx_vcpu_free(struct vcpu *vcpu)
 		return;
 	vmcs_clear_anywhere(vmx);
 	vpid_free(vmx->vpid);
+	pml_free(vmx);
 	vmx_perf_free(vmx);
 	free_page((unsigned long)vmx->msr_bitmap);
 	free_page((unsigned long)vmx->vmcs);

@@ -107,6 +107,7 @@ struct msr_switch {
  * @slice: VMX-preemption timer value, 0 when the timer is off
  * @virtual_apic: the page whose TPR the guest's CR8 is, NULL without TPR shadow
  * @tpr_threshold: what TPR_THRESHOLD holds: the guest's CR8 below it exits
+ * @pml: where the CPU logs writes, see pml.c; NULL without the feature
  * @msr_switch: MSRs of the host's performance monitoring, see perf.c
  */
 struct vcpu_vmx {
@@ -148,6 +149,7 @@ struct vcpu_vmx {
 	u32 slice;
 	const u8 *virtual_apic;
 	u32 tpr_threshold;
+	u64 *pml;
 	struct msr_switch *msr_switch;
 };
 
@@ -350,6 +352,13 @@ u16 vpid_alloc(void);
 void vpid_free(u16 vpid);
 void vmx_flush_tlb(struct vcpu *vcpu);
 void vmx_flush_tlb_guest(struct vcpu *vcpu);
+
+/* ---- pml.c -------------------------------------------------------------- */
+int pml_create(struct vcpu_vmx *vmx);
+void pml_free(struct vcpu_vmx *vmx);
+void vmx_dirty_log_switch(struct vcpu *vcpu);
+void vmx_dirty_log_collect(struct vcpu *vcpu);
+enum exit_action exit_pml_full(struct vcpu *vcpu);
 
 /* ---- mitigate.c --------------------------------------------------------- */
 int vmx_l1d_setup(void);
