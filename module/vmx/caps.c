@@ -258,7 +258,7 @@ static void report(const struct vmx_caps *caps)
 		may2 & SECONDARY_EXEC_APIC_REGISTER_VIRT ?
 			may_pin & PIN_BASED_POSTED_INTR ?
 				", APICv with posted interrupts (unused)" : ", APICv (unused)" : "",
-		may2 & SECONDARY_EXEC_ENABLE_PML ? ", PML (unused)" : "",
+		may2 & SECONDARY_EXEC_ENABLE_PML ? ", PML" : "",
 		caps->proc2 & SECONDARY_EXEC_TSC_SCALING ? ", TSC scaling" : "");
 }
 
