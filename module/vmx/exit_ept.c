@@ -12,16 +12,19 @@
 #include "../mmu/mmu.h"
 #include "../x86/x86.h"
 
-/* The access belongs to a device, or to memory that may only be read. */
-static enum exit_action emulate_access(struct vcpu *vcpu, gpa_t gpa)
+/*
+ * The access belongs to a device, or to memory that may only be read. If the
+ * CPU made it to walk page tables, its address is no operand's.
+ */
+static enum exit_action emulate_access(struct vcpu *vcpu, gpa_t gpa, bool walk)
 {
 	/* An event's delivery is no instruction that could be emulated. */
 	if (intr_info_valid(to_vmx(vcpu)->idt_info))
 		return vmx_delivery_error(vcpu);
-	return mmio_exec(vcpu, gpa);
+	return mmio_exec(vcpu, walk ? MK_INVALID_GPA : gpa);
 }
 
-static enum exit_action map_or_emulate(struct vcpu *vcpu, gpa_t gpa, u32 flags)
+static enum exit_action map_or_emulate(struct vcpu *vcpu, gpa_t gpa, u32 flags, bool walk)
 {
 	vcpu->stats.pf_taken++;
 	switch (mmu_fault(vcpu, gpa, flags)) {
@@ -29,7 +32,7 @@ static enum exit_action map_or_emulate(struct vcpu *vcpu, gpa_t gpa, u32 flags)
 		return EXIT_RESUME;
 	case MMU_EMULATE:
 		vcpu->stats.pf_emulate++;
-		return emulate_access(vcpu, gpa);
+		return emulate_access(vcpu, gpa, walk);
 	case MMU_ERROR:
 	default:
 		return EXIT_FAIL;
@@ -62,7 +65,7 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
 		flags |= MMU_FAULT_EXEC;
 	if (qual_ept_present(qual))
 		flags |= MMU_FAULT_PRESENT;
-	return map_or_emulate(vcpu, gpa, flags);
+	return map_or_emulate(vcpu, gpa, flags, qual_ept_walk(qual));
 }
 
 /*
@@ -94,5 +97,5 @@ enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
 		vmx_skip_insn(vcpu);
 		return EXIT_RESUME;
 	}
-	return emulate_access(vcpu, gpa);
+	return emulate_access(vcpu, gpa, false);
 }

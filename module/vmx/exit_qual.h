@@ -105,6 +105,18 @@ static inline int insn_info_segment(u32 info)
 	return (info >> 15) & 7;
 }
 
+/* "Exit Qualification for Task Switches" */
+static inline u16 qual_task_selector(unsigned long q)
+{
+	return q;
+}
+
+/* 0 CALL, 1 IRET, 2 JMP, 3 task gate in the IDT */
+static inline int qual_task_source(unsigned long q)
+{
+	return (q >> 30) & 3;
+}
+
 /* "Exit Qualification for EPT Violations" */
 static inline bool qual_ept_read(unsigned long q)
 {
@@ -119,6 +131,12 @@ static inline bool qual_ept_write(unsigned long q)
 static inline bool qual_ept_fetch(unsigned long q)
 {
 	return q & EPT_VIOLATION_ACC_INSTR;
+}
+
+/* Made to translate a linear address, not to the address it translates to. */
+static inline bool qual_ept_walk(unsigned long q)
+{
+	return (q & (BIT(7) | BIT(8))) == BIT(7);
 }
 
 /* Any permission in the entry that was used: it was there. */

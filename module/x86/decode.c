@@ -1,86 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From instruction bytes to struct insn: prefixes, opcode tables, ModRM, SIB,
- * displacement and immediate. Pure logic, also built into the unit tests.
+ * From instruction bytes to struct insn: prefixes, ModRM, SIB, displacement
+ * and immediate; the opcode maps are in opcodes.c. Pure logic, also built into
+ * the unit tests.
  *
- * Source: Intel SDM vol. 2A and 2D (December 2023), "Instruction Format" and
- * "Opcode Map".
+ * Source: Intel SDM vol. 2A (December 2023), "Instruction Format".
  */
 #include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/string.h>
 #include <linux/types.h>
 
-#include "decode.h"
-
-/* Opcode flags. */
-#define BYTE	BIT(0)		/* operands are bytes */
-#define SRC8	BIT(1)		/* the source is a byte, the destination is not */
-#define SRC16	BIT(2)
-#define SRC32	BIT(3)
-#define IMM	BIT(4)		/* immediate of operand size, at most 4 bytes */
-#define IMM8	BIT(5)		/* immediate byte, sign-extended */
-#define D64	BIT(6)		/* 64-bit operands by default in 64-bit mode */
-#define GROUP	BIT(7)		/* ModRM.reg selects from a group */
-#define LOCKABLE BIT(8)
-#define MEM	BIT(9)		/* the register form is another instruction */
-#define LONG	BIT(10)		/* 64-bit mode only */
-#define COND	BIT(11)		/* the low opcode bits are a condition */
-#define XMM	BIT(12)		/* operand size does not depend on prefixes */
-
-struct opcode {
-	u8 op;
-	u8 form;
-	u16 flags;
-};
-
-#define O(_op, _form, _flags)	{ .op = OP_##_op, .form = FORM_##_form, .flags = (_flags) }
-
-/* Without 00 to 3F, which alu_opcode() knows. */
-static const struct opcode one_byte[256] = {
-	[0x63] = O(MOVSX, REG_RM, SRC32 | LONG),
-	[0x69] = O(IMUL_REG, REG_RM_IMM, IMM), [0x6b] = O(IMUL_REG, REG_RM_IMM, IMM8),
-	/* Groups: the operation comes from ModRM.reg. */
-	[0x80] = O(ADD, RM_IMM, BYTE | IMM | GROUP), [0x81] = O(ADD, RM_IMM, IMM | GROUP),
-	[0x83] = O(ADD, RM_IMM, IMM8 | GROUP),
-	[0x84] = O(TEST, RM_REG, BYTE), [0x85] = O(TEST, RM_REG, 0),
-	[0x86] = O(XCHG, RM_REG, BYTE | LOCKABLE), [0x87] = O(XCHG, RM_REG, LOCKABLE),
-	[0x88] = O(MOV, RM_REG, BYTE), [0x89] = O(MOV, RM_REG, 0),
-	[0x8a] = O(MOV, REG_RM, BYTE), [0x8b] = O(MOV, REG_RM, 0),
-	[0x8c] = O(MOV_FROM_SREG, RM_REG, 0),
-	[0x8f] = O(POP, RM, D64 | GROUP),
-	[0xa0] = O(MOV, ACC_MEM, BYTE), [0xa1] = O(MOV, ACC_MEM, 0),
-	[0xa2] = O(MOV, MEM_ACC, BYTE), [0xa3] = O(MOV, MEM_ACC, 0),
-	[0xa4] = O(MOVS, STRING, BYTE), [0xa5] = O(MOVS, STRING, 0),
-	[0xa6] = O(CMPS, STRING, BYTE), [0xa7] = O(CMPS, STRING, 0),
-	[0xaa] = O(STOS, STRING, BYTE), [0xab] = O(STOS, STRING, 0),
-	[0xac] = O(LODS, STRING, BYTE), [0xad] = O(LODS, STRING, 0),
-	[0xae] = O(SCAS, STRING, BYTE), [0xaf] = O(SCAS, STRING, 0),
-	[0xc0] = O(ROL, RM_IMM, BYTE | IMM8 | GROUP), [0xc1] = O(ROL, RM_IMM, IMM8 | GROUP),
-	[0xc6] = O(MOV, RM_IMM, BYTE | IMM | GROUP), [0xc7] = O(MOV, RM_IMM, IMM | GROUP),
-	[0xd0] = O(ROL, RM_1, BYTE | GROUP), [0xd1] = O(ROL, RM_1, GROUP),
-	[0xd2] = O(ROL, RM_CL, BYTE | GROUP), [0xd3] = O(ROL, RM_CL, GROUP),
-	[0xf6] = O(TEST, RM, BYTE | GROUP), [0xf7] = O(TEST, RM, GROUP),
-	[0xfe] = O(INC, RM, BYTE | GROUP), [0xff] = O(INC, RM, GROUP),
-};
-
-/* After 0F. The SSE opcodes, which a prefix changes, are in sse_opcode(). */
-static const struct opcode two_byte[256] = {
-	[0x0d] = O(NOP, RM, MEM), [0x18] = O(NOP, RM, 0), [0x1f] = O(NOP, RM, 0),
-	[0x40 ... 0x4f] = O(CMOV, REG_RM, COND),
-	[0x90 ... 0x9f] = O(SET, RM, BYTE | COND),
-	[0xa3] = O(BT, RM_REG, 0), [0xab] = O(BTS, RM_REG, LOCKABLE),
-	[0xae] = O(NOP, RM, MEM | GROUP),
-	[0xaf] = O(IMUL_REG, REG_RM, 0),
-	[0xb0] = O(CMPXCHG, RM_REG, BYTE | LOCKABLE), [0xb1] = O(CMPXCHG, RM_REG, LOCKABLE),
-	[0xb3] = O(BTR, RM_REG, LOCKABLE),
-	[0xb6] = O(MOVZX, REG_RM, SRC8), [0xb7] = O(MOVZX, REG_RM, SRC16),
-	[0xba] = O(BT, RM_IMM, IMM8 | GROUP), [0xbb] = O(BTC, RM_REG, LOCKABLE),
-	[0xbe] = O(MOVSX, REG_RM, SRC8), [0xbf] = O(MOVSX, REG_RM, SRC16),
-	[0xc0] = O(XADD, RM_REG, BYTE | LOCKABLE), [0xc1] = O(XADD, RM_REG, LOCKABLE),
-	[0xc3] = O(MOV, RM_REG, MEM),			/* MOVNTI */
-	[0xc7] = O(CMPXCHG8B, RM, MEM | GROUP | LOCKABLE),
-};
+#include "opcodes.h"
 
 /**
  * struct cursor - decoding in progress
@@ -89,7 +20,11 @@ static const struct opcode two_byte[256] = {
  * @at: how many were used
  * @mode: the guest's
  * @prefix66: operand-size prefix
- * @rex: REX prefix, 0 if none
+ * @rex: REX prefix, 0 if none; with VEX, its bits in the same places
+ * @vex: there is a VEX prefix
+ * @vex_prefix: SSE_*, from VEX.pp
+ * @vex256: VEX.L
+ * @vex_map: opcode map that VEX chose: 1 (0F), 2 (0F 38)
  * @short_data: the bytes ended too early
  */
 struct cursor {
@@ -98,6 +33,10 @@ struct cursor {
 	enum x86_mode mode;
 	bool prefix66;
 	u8 rex;
+	bool vex;
+	u8 vex_prefix;
+	bool vex256;
+	u8 vex_map;
 	bool short_data;
 };
 
@@ -237,163 +176,112 @@ static void decode_modrm(struct cursor *c, struct insn *i, u8 modrm)
 
 /* ---- opcodes ------------------------------------------------------------ */
 
-/* Groups 1, 1A, 2, 3, 4, 5, 8, 9, 11 and 15: what ModRM.reg makes of them. */
-static bool resolve_group(const struct cursor *c, bool two, u8 opcode, u8 reg, struct opcode *o)
+static u8 sse_prefix(const struct cursor *c, const struct insn *i)
 {
-	static const u8 group3[8] = { OP_TEST, OP_TEST, OP_NOT, OP_NEG, OP_MUL, OP_IMUL };
-	static const u8 group5[8] = { OP_INC, OP_DEC, OP_CALL, OP_NONE, OP_JMP, OP_NONE, OP_PUSH };
-
-	if (two) {
-		switch (opcode) {
-		case 0xae:		/* CLFLUSH(OPT), CLWB; FXSAVE and kin are not for devices */
-			return reg == 7 || (reg == 6 && c->prefix66);
-		case 0xba:
-			o->op = OP_BT + (reg & 3);
-			if (reg > 4)
-				o->flags |= LOCKABLE;
-			return reg >= 4;
-		default:		/* 0xc7; with REX.W it is CMPXCHG16B */
-			return reg == 1 && !(c->rex & 8);
-		}
-	}
-	switch (opcode) {
-	case 0x80 ... 0x83:
-		o->op = OP_ADD + reg;
-		if (o->op != OP_CMP)
-			o->flags |= LOCKABLE;
-		return true;
-	case 0xc0:
-	case 0xc1:
-	case 0xd0 ... 0xd3:
-		o->op = OP_ROL + reg;
-		return true;
-	case 0xf6:
-	case 0xf7:
-		o->op = group3[reg];
-		if (o->op == OP_TEST) {
-			o->form = FORM_RM_IMM;
-			o->flags |= IMM;
-		} else if (reg < 4) {
-			o->flags |= LOCKABLE;
-		}
-		return o->op != OP_NONE;
-	case 0xfe:
-	case 0xff:
-		if (opcode == 0xfe && reg > 1)
-			return false;
-		o->op = group5[reg];
-		o->flags |= reg < 2 ? LOCKABLE : D64;
-		return o->op != OP_NONE;
-	default:			/* 0x8f, 0xc6, 0xc7 */
-		return reg == 0;
-	}
+	if (c->vex)
+		return c->vex_prefix;
+	return i->rep == 0xf3 ? SSE_F3 : i->rep == 0xf2 ? SSE_F2 :
+	       c->prefix66 ? SSE_66 : SSE_NONE;
 }
-
-#define SSE_NONE	0
-#define SSE_66		1
-#define SSE_F3		2
-#define SSE_F2		3
 
 /*
- * Moves between XMM registers and memory. @size 0: MOVD or MOVQ, by REX.W.
+ * C4 and C5 are VEX in 64-bit mode, and elsewhere in protected mode if what
+ * would be ModRM names a register. Otherwise they load a segment and a pointer.
  */
-static const struct {
-	u8 opcode, prefix, op, size;
-} sse_opcodes[] = {
-	{ 0x10, SSE_NONE, OP_XMM_LOAD, 16 },	{ 0x11, SSE_NONE, OP_XMM_STORE, 16 },
-	{ 0x10, SSE_66, OP_XMM_LOAD, 16 },	{ 0x11, SSE_66, OP_XMM_STORE, 16 },
-	{ 0x10, SSE_F3, OP_XMM_LOAD, 4 },	{ 0x11, SSE_F3, OP_XMM_STORE, 4 },
-	{ 0x10, SSE_F2, OP_XMM_LOAD, 8 },	{ 0x11, SSE_F2, OP_XMM_STORE, 8 },
-	{ 0x12, SSE_NONE, OP_XMM_LOAD_LOW, 8 },	{ 0x13, SSE_NONE, OP_XMM_STORE, 8 },
-	{ 0x12, SSE_66, OP_XMM_LOAD_LOW, 8 },	{ 0x13, SSE_66, OP_XMM_STORE, 8 },
-	{ 0x16, SSE_NONE, OP_XMM_LOAD_HIGH, 8 }, { 0x17, SSE_NONE, OP_XMM_STORE_HIGH, 8 },
-	{ 0x16, SSE_66, OP_XMM_LOAD_HIGH, 8 },	{ 0x17, SSE_66, OP_XMM_STORE_HIGH, 8 },
-	{ 0x28, SSE_NONE, OP_XMM_LOAD, 16 },	{ 0x29, SSE_NONE, OP_XMM_STORE, 16 },
-	{ 0x28, SSE_66, OP_XMM_LOAD, 16 },	{ 0x29, SSE_66, OP_XMM_STORE, 16 },
-	{ 0x2b, SSE_NONE, OP_XMM_STORE, 16 },	{ 0x2b, SSE_66, OP_XMM_STORE, 16 },
-	{ 0x6e, SSE_66, OP_XMM_LOAD, 0 },	{ 0x7e, SSE_66, OP_XMM_STORE, 0 },
-	{ 0x7e, SSE_F3, OP_XMM_LOAD, 8 },	{ 0xd6, SSE_66, OP_XMM_STORE, 8 },
-	{ 0x6f, SSE_66, OP_XMM_LOAD, 16 },	{ 0x7f, SSE_66, OP_XMM_STORE, 16 },
-	{ 0x6f, SSE_F3, OP_XMM_LOAD, 16 },	{ 0x7f, SSE_F3, OP_XMM_STORE, 16 },
-	{ 0xe7, SSE_66, OP_XMM_STORE, 16 },
-	{ .op = OP_NONE },
-};
-
-static bool sse_opcode(const struct cursor *c, struct insn *i, u8 opcode, struct opcode *o)
+static bool starts_vex(const struct cursor *c, u8 b)
 {
-	u8 prefix = i->rep == 0xf3 ? SSE_F3 : i->rep == 0xf2 ? SSE_F2 :
-		    c->prefix66 ? SSE_66 : SSE_NONE;
-	u32 n;
-
-	for (n = 0; sse_opcodes[n].op; n++) {
-		if (sse_opcodes[n].opcode != opcode || sse_opcodes[n].prefix != prefix)
-			continue;
-		o->op = sse_opcodes[n].op;
-		o->form = o->op == OP_XMM_STORE || o->op == OP_XMM_STORE_HIGH ?
-			  FORM_RM_REG : FORM_REG_RM;
-		o->flags = MEM | XMM;
-		i->op_size = sse_opcodes[n].size;
-		if (!i->op_size)
-			i->op_size = c->rex & 8 ? 8 : 4;
-		return true;
-	}
-	return false;
+	if ((b & 0xfe) != 0xc4 || c->mode == X86_MODE_REAL)
+		return false;
+	return is_long(c) || (c->at < c->len && c->p[c->at] >= 0xc0);
 }
 
-/* Eight operations, each between r/m and register in both directions and sizes. */
-static bool alu_opcode(u8 b, struct opcode *o)
+static bool decode_vex(struct cursor *c, struct insn *i, u8 b)
 {
-	if ((b & 7) > 3)		/* with the accumulator: no memory */
+	static const u8 prefixes[] = { SSE_NONE, SSE_66, SSE_F3, SSE_F2 };
+	u8 first, last;
+
+	if (i->lock || i->rep || c->prefix66 || i->rex)
 		return false;
-	o->op = OP_ADD + (b >> 3);
-	o->form = b & 2 ? FORM_REG_RM : FORM_RM_REG;
-	o->flags = b & 1 ? 0 : BYTE;
-	if (o->form == FORM_RM_REG && o->op != OP_CMP)
-		o->flags |= LOCKABLE;
-	return true;
+	first = next_byte(c);
+	last = first;
+	c->vex = true;
+	c->vex_map = 1;
+	c->rex = first & 0x80 ? 0 : 4;
+	if (b == 0xc4) {
+		last = next_byte(c);
+		c->vex_map = first & 0x1f;
+		c->rex |= (first & 0x40 ? 0 : 2) | (first & 0x20 ? 0 : 1);
+		c->rex |= last & 0x80 ? 8 : 0;
+	}
+	if (!is_long(c))
+		c->rex = 0;
+	c->vex_prefix = prefixes[last & 3];
+	c->vex256 = last & 4;
+	/* No move between memory and a register has a third operand. */
+	return (last & 0x78) == 0x78;
+}
+
+static bool vector_opcode(struct cursor *c, struct insn *i, u8 opcode, struct opcode *o)
+{
+	i->op_size = c->vex256 ? 32 : c->rex & 8 ? 8 : 4;
+	i->vex = c->vex;
+	return opcode_vector(opcode, sse_prefix(c, i), c->vex, o, &i->op_size, &i->align);
+}
+
+static bool map_0f38(struct cursor *c, struct insn *i, struct opcode *o)
+{
+	i->opcode = next_byte(c);
+	if (!opcode_0f38(i->opcode, sse_prefix(c, i), o, &i->op_size))
+		return false;
+	if (o->op == OP_XMM_LOAD) {
+		i->op_size = c->vex256 ? 32 : 16;
+		i->align = i->op_size;
+		i->vex = c->vex;
+		return true;
+	}
+	return !c->vex;
 }
 
 /* Find the opcode, its map included. *@second: it is in the 0F map. */
-static bool decode_opcode(struct cursor *c, struct insn *i, u8 b, struct opcode *o, bool *second,
-			  u8 *opcode)
+static bool decode_opcode(struct cursor *c, struct insn *i, u8 b, struct opcode *o, bool *second)
 {
 	*second = false;
-	*opcode = b;
-	if (b < 0x40 && b != 0x0f)
-		return alu_opcode(b, o);
-	if (b != 0x0f) {
-		*o = one_byte[b];
-		return o->op && (!(o->flags & LONG) || is_long(c));
+	i->opcode = b;
+	if (starts_vex(c, b)) {
+		if (!decode_vex(c, i, b))
+			return false;
+		if (c->vex_map == 2)
+			return map_0f38(c, i, o);
+		i->opcode = next_byte(c);
+		return c->vex_map == 1 && vector_opcode(c, i, i->opcode, o);
 	}
+	if (b != 0x0f)
+		return opcode_one_byte(b, is_long(c), o);
 
 	*second = true;
-	*opcode = next_byte(c);
-	if (*opcode == 0x38) {		/* MOVBE; with F2 these are CRC32 */
-		*opcode = next_byte(c);
-		if ((*opcode != 0xf0 && *opcode != 0xf1) || i->rep)
-			return false;
-		o->op = OP_MOVBE;
-		o->form = *opcode == 0xf0 ? FORM_REG_RM : FORM_RM_REG;
-		o->flags = MEM;
-		return true;
-	}
-	*o = two_byte[*opcode];
-	return o->op || sse_opcode(c, i, *opcode, o);
+	i->opcode = next_byte(c);
+	if (i->opcode == 0x38)
+		return map_0f38(c, i, o);
+	return opcode_two_byte(i->opcode, sse_prefix(c, i), o) ||
+	       vector_opcode(c, i, i->opcode, o);
 }
+
+/* ---- operands ----------------------------------------------------------- */
 
 static void decode_sizes(const struct cursor *c, struct insn *i, const struct opcode *o)
 {
 	bool wide = c->mode == X86_MODE_PROT32 || is_long(c);
 
-	if (!(o->flags & XMM)) {
+	if (!(o->flags & FIXED)) {
 		i->op_size = wide != c->prefix66 ? 4 : 2;
 		if (is_long(c)) {
 			if ((o->flags & D64) && i->op_size == 4)
 				i->op_size = 8;
-			/* Near branches ignore the operand-size prefix. */
-			if ((c->rex & 8) || o->op == OP_CALL || o->op == OP_JMP)
+			if ((c->rex & 8) || (o->flags & NEAR))
 				i->op_size = 8;
 		}
+		if (o->flags & NATIVE)
+			i->op_size = is_long(c) ? 8 : 4;
 		if (o->flags & BYTE)
 			i->op_size = 1;
 	}
@@ -401,49 +289,97 @@ static void decode_sizes(const struct cursor *c, struct insn *i, const struct op
 		      i->op_size;
 }
 
-/* Everything after the opcode. */
-static bool decode_operands(struct cursor *c, struct insn *i, struct opcode *o, bool second,
-			    u8 opcode)
+static void decode_immediates(struct cursor *c, struct insn *i, const struct opcode *o)
 {
-	u8 modrm;
-
-	if (o->form == FORM_STRING) {
-		decode_sizes(c, i, o);
-		if (i->seg == REG_NONE)
-			i->seg = 3;
-		i->mem = true;
-		return !i->lock;
+	if (o->flags & FAR) {
+		i->imm = (u64)next_signed(c, i->op_size) & (i->op_size == 2 ? 0xffff : 0xffffffff);
+		i->imm2 = next_signed(c, 2);
+		return;
 	}
-	if (o->form == FORM_ACC_MEM || o->form == FORM_MEM_ACC) {
-		decode_sizes(c, i, o);
+	if (o->flags & IMM16) {
+		i->imm = next_signed(c, 2) & 0xffff;
+		if (o->flags & IMM8)
+			i->imm2 = next_byte(c);
+		return;
+	}
+	if (o->flags & IMM8)
+		i->imm = next_signed(c, 1);
+	else if (o->flags & IMM64)
+		i->imm = next_signed(c, i->op_size);
+	else if (o->flags & IMM)
+		i->imm = next_signed(c, i->op_size == 8 ? 4 : i->op_size);
+}
+
+/* Operands that need no ModRM byte: false if the form has one. */
+static bool decode_implied(struct cursor *c, struct insn *i, const struct opcode *o)
+{
+	switch (o->form) {
+	case FORM_STRING:
+		i->mem = true;
+		break;
+	case FORM_ACC_MEM:
+	case FORM_MEM_ACC:
+		i->mem = true;
 		i->disp = next_signed(c, i->addr_size);
-		if (i->seg == REG_NONE)
-			i->seg = 3;
-		i->mem = true;
-		return !i->lock;
+		break;
+	case FORM_NONE:
+		if (o->flags & GROUP)
+			return false;
+		i->mem = o->op == OP_XLAT;
+		break;
+	case FORM_IMM:
+		break;
+	default:
+		if (!(o->flags & (OPREG | ACC)))
+			return false;
+		if (o->flags & OPREG)
+			i->rm = (i->opcode & 7) | (c->rex & 1) << 3;
 	}
+	if (i->mem && i->seg == REG_NONE)
+		i->seg = 3;
+	if (o->flags & SREG)
+		i->reg = (i->opcode >> 3) & 7;
+	return true;
+}
 
-	modrm = next_byte(c);
-	decode_modrm(c, i, modrm);
+static bool decode_explicit(struct cursor *c, struct insn *i, struct opcode *o, bool second)
+{
+	u8 modrm = next_byte(c);
+
+	decode_modrm(c, i, o->flags & REGS ? modrm | 0xc0 : modrm);
 	if (c->short_data)
 		return true;
-	if ((o->flags & GROUP) && !resolve_group(c, second, opcode, (modrm >> 3) & 7, o))
+	if ((o->flags & GROUP) && !opcode_group(i->opcode, modrm, second, sse_prefix(c, i), o))
 		return false;
 	if ((o->flags & MEM) && !i->mem)
 		return false;
-	if (i->lock && !(i->mem && (o->flags & LOCKABLE)))
+	/* CMPXCHG16B: no way to do it atomically. */
+	if (o->op == OP_CMPXCHG8B && (c->rex & 8))
 		return false;
-	/* There are six segment registers. */
-	if (o->op == OP_MOV_FROM_SREG) {
+	if (o->op == OP_FXSAVE || o->op == OP_FXRSTOR)
+		i->align = 16;
+	/* There are six segment registers, and CS is not loaded by a move. */
+	if (o->op == OP_MOV_FROM_SREG || o->op == OP_MOV_TO_SREG) {
 		i->reg &= 7;
-		if (i->reg > 5)
+		if (i->reg > 5 || (o->op == OP_MOV_TO_SREG && i->reg == 1))
 			return false;
 	}
+	return true;
+}
+
+static bool decode_operands(struct cursor *c, struct insn *i, struct opcode *o, bool second)
+{
+	if (!decode_implied(c, i, o) && !decode_explicit(c, i, o, second))
+		return false;
+	if (c->short_data)
+		return true;
+	if (i->lock && !(i->mem && (o->flags & LOCKABLE)))
+		return false;
 	decode_sizes(c, i, o);
-	if (o->flags & IMM8)
-		i->imm = next_signed(c, 1);
-	else if (o->flags & IMM)
-		i->imm = next_signed(c, i->op_size == 8 ? 4 : i->op_size);
+	decode_immediates(c, i, o);
+	/* 90 exchanges nothing, not even the upper half of RAX. */
+	if (o->op == OP_XCHG && (o->flags & OPREG) && !i->rm)
+		o->op = OP_NOP;
 	return true;
 }
 
@@ -461,7 +397,7 @@ int insn_decode(const u8 *bytes, u32 len, enum x86_mode mode, struct insn *insn)
 	struct cursor c = { .p = bytes, .len = len > INSN_MAX ? INSN_MAX : len, .mode = mode };
 	struct opcode o = {};
 	bool prefix67 = false, second, known;
-	u8 opcode, b;
+	u8 b;
 
 	memset(insn, 0, sizeof(*insn));
 	insn->base = REG_NONE;
@@ -474,9 +410,9 @@ int insn_decode(const u8 *bytes, u32 len, enum x86_mode mode, struct insn *insn)
 		insn->addr_size = (mode == X86_MODE_PROT32) != prefix67 ? 4 : 2;
 	insn->rex = c.rex;
 
-	known = !c.short_data && decode_opcode(&c, insn, b, &o, &second, &opcode);
+	known = !c.short_data && decode_opcode(&c, insn, b, &o, &second);
 	if (known && !c.short_data)
-		known = decode_operands(&c, insn, &o, second, opcode);
+		known = decode_operands(&c, insn, &o, second);
 	if (c.short_data)		/* at 15 bytes it is too long for any CPU */
 		return c.len < INSN_MAX ? -ENODATA : -EINVAL;
 	if (!known)
@@ -486,6 +422,6 @@ int insn_decode(const u8 *bytes, u32 len, enum x86_mode mode, struct insn *insn)
 	insn->form = o.form;
 	insn->len = c.at;
 	if (o.flags & COND)
-		insn->cond = opcode & 0xf;
+		insn->cond = insn->opcode & 0xf;
 	return 0;
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * MMIO: the instruction at RIP touched a guest-physical address that is not
- * memory. It is fetched, decoded and executed here on a copy of the registers,
- * with each access sent where it belongs: memory, an in-kernel device, or
- * userspace through MINIKVM_EXIT_MMIO.
+ * Emulation of the instruction at RIP, which touched a guest-physical address
+ * that is not memory, or which the CPU leaves to software. It is fetched,
+ * decoded and executed here on a copy of the registers, with each access sent
+ * where it belongs: memory, an in-kernel device, or userspace.
  *
  * A read that only userspace can answer stops the execution. What was read so
  * far is remembered, RUN returns, and the next RUN executes the instruction
- * from its start with the remembered values. A write is the last thing an
- * instruction does: registers are final before userspace sees it.
+ * from its start with the remembered values. Writes are the last thing an
+ * instruction does: registers are final before userspace sees them.
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -16,72 +16,11 @@
 #include <asm/cpufeature.h>
 #include <asm/processor-flags.h>
 
-#include "../iobus.h"
-#include "../irqchip/lapic.h"
 #include "../memslot.h"
 #include "debug.h"
-#include "exec.h"
-#include "x86.h"
-
-#define MAX_ACCESS	16	/* bytes of the widest access */
-#define MAX_READS	2	/* of one instruction, or one string element */
-#define MAX_PIECES	4	/* 16 bytes in eights, across a page */
-#define MAX_ELEMENTS	1024	/* of a string instruction in one go */
-
-/**
- * struct emul_piece - up to eight bytes for userspace
- * @gpa: where
- * @offset: in the access
- * @len: 1..8
- */
-struct emul_piece {
-	gpa_t gpa;
-	u8 offset;
-	u8 len;
-};
-
-/**
- * struct emul_ctx - emulation in progress on one vCPU
- * @x: the instruction and its registers
- * @vcpu: whose
- * @start_rip: RIP of the instruction, to notice that userspace changed it
- * @access: GVA_USER if the guest runs in ring 3
- * @exit_gpa: what the CPU found for the operand; MK_INVALID_GPA when used up
- * @reads: results of reads so far, for the execution that comes next
- * @nr_reads: how many
- * @next_read: which one this execution is at
- * @piece: what userspace is to do for the access @data
- * @nr_pieces: how many
- * @cur_piece: which one is with userspace
- * @data: bytes of the access that waits for userspace
- * @data_len: how many
- * @mmio_write: the access is a write
- * @bytes: the instruction
- * @nr_bytes: how many were fetched
- */
-struct emul_ctx {
-	struct exec x;
-	struct vcpu *vcpu;
-	u64 start_rip;
-	u32 access;
-	gpa_t exit_gpa;
-	u8 reads[MAX_READS][MAX_ACCESS];
-	int nr_reads, next_read;
-	struct emul_piece piece[MAX_PIECES];
-	int nr_pieces, cur_piece;
-	u8 data[MAX_ACCESS];
-	u32 data_len;
-	bool mmio_write;
-	u8 bytes[INSN_MAX];
-	u8 nr_bytes;
-};
+#include "emul_impl.h"
 
 static enum exit_action emul_run(struct vcpu *vcpu);
-
-static struct emul_ctx *ctx_of(struct exec *x)
-{
-	return container_of(x, struct emul_ctx, x);
-}
 
 /* ---- the guest's mode and segments -------------------------------------- */
 
@@ -120,183 +59,40 @@ void x86_segment_load(struct vcpu *vcpu, int seg, struct x86_segment *s)
 	s->big = var.db;
 }
 
-/* ---- one access --------------------------------------------------------- */
+/* ---- operations of exec.c ----------------------------------------------- */
 
-/**
- * struct span - the pages of one access
- * @gpa: guest-physical address of each part
- * @len: bytes of each part
- * @nr: one or two
- */
-struct span {
-	gpa_t gpa[2];
-	u32 len[2];
-	int nr;
-};
-
-static int translate(struct emul_ctx *c, int seg, u64 ea, u32 size, bool write, struct span *s)
+static void op_vec_read(struct exec *x, int reg, void *buf, u32 size)
 {
-	struct vcpu *vcpu = c->vcpu;
-	struct gva_fault *fault = &c->x.fault;
-	u32 access = c->access | (write ? GVA_WRITE : 0);
-	u32 room;
-	gva_t gva;
-	u64 linear;
-	int r;
-
-	/* In 64-bit mode only FS and GS have a base, and nothing has a limit. */
-	if ((c->x.mode == X86_MODE_LONG || c->x.mode == X86_MODE_LONG57) && seg < SEG_FS) {
-		struct x86_segment flat = { .seg = seg };
-
-		r = x86_linearize(&flat, c->x.mode, ea, size, write, &linear, fault);
-	} else {
-		struct x86_segment full;
-
-		x86_segment_load(vcpu, seg, &full);
-		r = x86_linearize(&full, c->x.mode, ea, size, write, &linear, fault);
-	}
-	if (r)
-		return r;
-	gva = linear;
-
-	room = PAGE_SIZE - offset_in_page(gva);
-	s->nr = size > room ? 2 : 1;
-	s->len[0] = min(size, room);
-	s->len[1] = size - s->len[0];
-	/* The CPU has just walked for this operand: no need to do it again. */
-	if (s->nr == 1 && c->exit_gpa != MK_INVALID_GPA &&
-	    offset_in_page(c->exit_gpa) == offset_in_page(gva)) {
-		s->gpa[0] = c->exit_gpa;
-		return 0;
-	}
-	r = gva_to_gpa(vcpu, gva, access, &s->gpa[0], fault);
-	if (!r && s->nr == 2)
-		r = gva_to_gpa(vcpu, gva + room, access, &s->gpa[1], fault);
-	return r;
+	fpu_vec_read(emul_ctx_of(x)->vcpu, reg, buf, size);
 }
 
-static int device_read(struct vcpu *vcpu, gpa_t gpa, u32 len, void *data)
+static void op_vec_write(struct exec *x, int reg, const void *buf, u32 size, bool clear)
 {
-	int r = -EOPNOTSUPP;
-
-	if (vcpu->lapic)
-		r = lapic_mmio_read(vcpu, gpa, len, data);
-	if (r == -EOPNOTSUPP)
-		r = iobus_read(vcpu, IO_BUS_MMIO, gpa, len, data);
-	return r;
+	fpu_vec_write(emul_ctx_of(x)->vcpu, reg, buf, size, clear);
 }
 
-static int device_write(struct vcpu *vcpu, gpa_t gpa, u32 len, const void *data)
+static void op_mmx_read(struct exec *x, int reg, void *buf)
 {
-	int r = -EOPNOTSUPP;
-
-	if (vcpu->lapic)
-		r = lapic_mmio_write(vcpu, gpa, len, data);
-	if (r == -EOPNOTSUPP)
-		r = iobus_write(vcpu, IO_BUS_MMIO, gpa, len, data);
-	return r;
+	fpu_mmx_read(emul_ctx_of(x)->vcpu, reg, buf);
 }
 
-/* One page's part of an access that is not memory, in pieces of eight bytes. */
-static void access_devices(struct emul_ctx *c, gpa_t gpa, u32 offset, u32 len, bool write)
+static void op_mmx_write(struct exec *x, int reg, const void *buf)
 {
-	while (len) {
-		u32 n = min(len, 8u);
-		void *p = c->data + offset;
-		int r = write ? device_write(c->vcpu, gpa, n, p) :
-				device_read(c->vcpu, gpa, n, p);
-
-		if (r && c->nr_pieces < MAX_PIECES)
-			c->piece[c->nr_pieces++] = (struct emul_piece){
-				.gpa = gpa, .offset = offset, .len = n,
-			};
-		gpa += n;
-		offset += n;
-		len -= n;
-	}
-}
-
-/* All of an access; what only userspace can do is left in c->piece. */
-static enum exec_result access_all(struct emul_ctx *c, int seg, u64 ea, u32 size, bool write)
-{
-	struct span s;
-	u32 offset = 0;
-	int i, r;
-
-	c->nr_pieces = 0;
-	c->cur_piece = 0;
-	c->data_len = size;
-	if (translate(c, seg, ea, size, write, &s))
-		return EXEC_FAULT;
-	for (i = 0; i < s.nr; i++) {
-		r = write ? guest_write(c->vcpu->vm, s.gpa[i], c->data + offset, s.len[i]) :
-			    guest_read(c->vcpu->vm, s.gpa[i], c->data + offset, s.len[i]);
-		if (r)
-			access_devices(c, s.gpa[i], offset, s.len[i], write);
-		offset += s.len[i];
-	}
-	return EXEC_OK;
-}
-
-static void remember_read(struct emul_ctx *c)
-{
-	if (c->nr_reads < MAX_READS)
-		memcpy(c->reads[c->nr_reads++], c->data, c->data_len);
-}
-
-static enum exec_result op_read(struct exec *x, int seg, u64 ea, void *buf, u32 size)
-{
-	struct emul_ctx *c = ctx_of(x);
-	enum exec_result res;
-
-	if (size > MAX_ACCESS || c->next_read >= MAX_READS)
-		return EXEC_UNKNOWN;
-	if (c->next_read >= c->nr_reads) {
-		res = access_all(c, seg, ea, size, false);
-		if (res)
-			return res;
-		if (c->nr_pieces)
-			return EXEC_WAIT;
-		remember_read(c);
-	}
-	memcpy(buf, c->reads[c->next_read++], size);
-	return EXEC_OK;
-}
-
-static enum exec_result op_write(struct exec *x, int seg, u64 ea, const void *buf, u32 size)
-{
-	struct emul_ctx *c = ctx_of(x);
-
-	if (size > MAX_ACCESS)
-		return EXEC_UNKNOWN;
-	memcpy(c->data, buf, size);
-	return access_all(c, seg, ea, size, true);
-}
-
-static void op_xmm_read(struct exec *x, int reg, void *buf)
-{
-	fpu_xmm_read(ctx_of(x)->vcpu, reg, buf);
-}
-
-static void op_xmm_write(struct exec *x, int reg, const void *buf)
-{
-	fpu_xmm_write(ctx_of(x)->vcpu, reg, buf);
-}
-
-static u16 op_selector(struct exec *x, int seg)
-{
-	struct minikvm_segment var;
-
-	vendor->get_segment(ctx_of(x)->vcpu, &var, seg);
-	return var.selector;
+	fpu_mmx_write(emul_ctx_of(x)->vcpu, reg, buf);
 }
 
 static const struct exec_ops guest_exec_ops = {
-	.read = op_read,
-	.write = op_write,
-	.xmm_read = op_xmm_read,
-	.xmm_write = op_xmm_write,
-	.selector = op_selector,
+	.read = emul_read,
+	.write = emul_write,
+	.port_in = emul_port_in,
+	.port_out = emul_port_out,
+	.vec_read = op_vec_read,
+	.vec_write = op_vec_write,
+	.mmx_read = op_mmx_read,
+	.mmx_write = op_mmx_write,
+	.selector = emul_selector,
+	.load_segment = emul_load_segment,
+	.system = emul_system,
 };
 
 /* ---- userspace ---------------------------------------------------------- */
@@ -315,11 +111,49 @@ static enum exit_action exit_to_user(struct vcpu *vcpu, bool write)
 	run->mmio.is_write = write;
 	memset(run->mmio.data, 0, sizeof(run->mmio.data));
 	if (write)
-		memcpy(run->mmio.data, c->data + p->offset, p->len);
+		memcpy(run->mmio.data, p->data, p->len);
 	c->mmio_write = write;
 	vcpu->complete_userspace_io = complete_mmio;
 	vcpu->stats.mmio_exits++;
 	return EXIT_TO_USER;
+}
+
+static enum exit_action complete_port(struct vcpu *vcpu);
+
+static enum exit_action exit_to_port(struct vcpu *vcpu, bool write)
+{
+	struct emul_ctx *c = vcpu->emul;
+	struct minikvm_run *run = vcpu->run;
+
+	run->exit_reason = MINIKVM_EXIT_IO;
+	run->io.direction = write ? MINIKVM_EXIT_IO_OUT : MINIKVM_EXIT_IO_IN;
+	run->io.size = c->port_len;
+	run->io.port = c->port;
+	run->io.count = 1;
+	run->io.data_offset = MINIKVM_PIO_PAGE_OFFSET * PAGE_SIZE;
+	if (write)
+		memcpy(vcpu->pio_data, &c->port_data, c->port_len);
+	vcpu->complete_userspace_io = complete_port;
+	return EXIT_TO_USER;
+}
+
+/* A read goes on, unless userspace put the vCPU elsewhere. */
+static enum exit_action continue_read(struct vcpu *vcpu)
+{
+	if (rip_read(vcpu) != vcpu->emul->start_rip)
+		return EXIT_RESUME;
+	emul_remember_read(vcpu->emul);
+	return emul_run(vcpu);
+}
+
+static enum exit_action complete_port(struct vcpu *vcpu)
+{
+	struct emul_ctx *c = vcpu->emul;
+
+	if (c->port_write)
+		return EXIT_RESUME;
+	memcpy(c->reads[c->nr_reads], vcpu->pio_data, c->port_len);
+	return continue_read(vcpu);
 }
 
 /* Userspace has done one piece. */
@@ -329,18 +163,13 @@ static enum exit_action complete_mmio(struct vcpu *vcpu)
 	struct emul_piece *p = &c->piece[c->cur_piece];
 
 	if (!c->mmio_write)
-		memcpy(c->data + p->offset, vcpu->run->mmio.data, p->len);
+		memcpy(p->data, vcpu->run->mmio.data, p->len);
 	if (++c->cur_piece < c->nr_pieces)
 		return exit_to_user(vcpu, c->mmio_write);
 	c->nr_pieces = 0;
 	if (c->mmio_write)
 		return EXIT_RESUME;
-
-	/* Userspace put the vCPU elsewhere: there is nothing to go on with. */
-	if (rip_read(vcpu) != c->start_rip)
-		return EXIT_RESUME;
-	remember_read(c);
-	return emul_run(vcpu);
+	return continue_read(vcpu);
 }
 
 /* ---- fetch -------------------------------------------------------------- */
@@ -406,12 +235,24 @@ static void load_registers(struct emul_ctx *c)
 	c->x.regs[REG_RSP] = reg_read(vcpu, REG_RSP);
 	c->x.rip = rip_read(vcpu);
 	c->x.rflags = rflags_read(vcpu);
+	c->start_tf = c->x.rflags & X86_EFLAGS_TF;
+}
+
+static void commit_segments(struct emul_ctx *c)
+{
+	int seg;
+
+	for (seg = 0; seg < NR_VCPU_SEGS; seg++)
+		if (c->seg_mask & BIT(seg))
+			vendor->set_segment(c->vcpu, &c->seg[seg], seg);
+	c->seg_mask = 0;
 }
 
 /* The instruction, or one element of it, is done. */
 static void commit_registers(struct emul_ctx *c)
 {
 	struct vcpu *vcpu = c->vcpu;
+	u32 shadow = 0;
 	int i;
 
 	for (i = 0; i < REG_RSP; i++)
@@ -424,11 +265,20 @@ static void commit_registers(struct emul_ctx *c)
 		rflags_write(vcpu, c->x.rflags);
 		return;
 	}
+	if (unlikely(c->seg_mask))
+		commit_segments(c);
 	reg_write(vcpu, REG_RIP, c->x.rip);
-	rflags_write(vcpu, c->x.rflags & ~(u64)X86_EFLAGS_RF);
-	if (vendor->get_shadow(vcpu))
-		vendor->set_shadow(vcpu, 0);
-	if (c->x.rflags & X86_EFLAGS_TF)
+	/* IRET brings a new RF, everything else ends the old one. */
+	rflags_write(vcpu, c->x.nmi_done ? c->x.rflags : c->x.rflags & ~(u64)X86_EFLAGS_RF);
+	if (unlikely(c->x.nmi_done))
+		vendor->set_nmi_mask(vcpu, false);
+	if (c->x.shadow == SHADOW_STI)
+		shadow = MINIKVM_X86_SHADOW_INT_STI;
+	else if (c->x.shadow == SHADOW_MOV_SS)
+		shadow = MINIKVM_X86_SHADOW_INT_MOV_SS;
+	if (vendor->get_shadow(vcpu) != shadow)
+		vendor->set_shadow(vcpu, shadow);
+	if (c->start_tf)
 		debug_step_trap(vcpu);
 }
 
@@ -437,58 +287,102 @@ static bool must_yield(struct vcpu *vcpu)
 	return signal_pending(current) || need_resched() || READ_ONCE(vcpu->requests);
 }
 
+static enum exec_result run_once(struct emul_ctx *c)
+{
+	load_registers(c);
+	c->next_read = 0;
+	c->nr_pieces = 0;
+	c->nr_writes = 0;
+	c->seg_mask = 0;
+	c->port_wait = false;
+	c->port_write = false;
+	return exec_insn(&c->x);
+}
+
 /* Execute from the current registers, with what was read already. */
 static enum exit_action emul_run(struct vcpu *vcpu)
 {
 	struct emul_ctx *c = vcpu->emul;
-	enum exec_result res;
 	int n;
 
 	for (n = 0; n < MAX_ELEMENTS; n++) {
-		load_registers(c);
-		c->next_read = 0;
-		c->nr_pieces = 0;
-		res = exec_insn(&c->x);
-		switch (res) {
+		switch (run_once(c)) {
 		case EXEC_OK:
 			break;
 		case EXEC_FAULT:
 			gva_inject(vcpu, &c->x.fault);
 			return EXIT_RESUME;
 		case EXEC_WAIT:
-			return exit_to_user(vcpu, false);
+			return c->port_wait ? exit_to_port(vcpu, false) : exit_to_user(vcpu, false);
 		case EXEC_UNKNOWN:
 			return emulation_failed(vcpu, c->bytes, c->nr_bytes);
 		}
-		commit_registers(c);
 		c->nr_reads = 0;
+		if (emul_apply_writes(c))
+			continue;
+		commit_registers(c);
 		c->exit_gpa = MK_INVALID_GPA;
 		if (c->nr_pieces)
 			return exit_to_user(vcpu, true);
+		if (c->port_write)
+			return exit_to_port(vcpu, true);
 		if (!c->x.again || must_yield(vcpu))
 			break;
 	}
 	return EXIT_RESUME;
 }
 
-/* One operand in memory: the address that the CPU reported is this operand's. */
-static bool exit_gpa_is_operand(const struct insn *insn)
+static struct emul_ctx *emul_context(struct vcpu *vcpu)
 {
-	switch (insn->op) {
-	case OP_MOVS:
-	case OP_CMPS:
-	case OP_PUSH:
-	case OP_POP:
-	case OP_CALL:
-		return false;
+	struct emul_ctx *c = vcpu->emul;
+
+	if (!c) {
+		c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+		if (!c)
+			return NULL;
+		c->vcpu = vcpu;
+		c->x.ops = &guest_exec_ops;
+		vcpu->emul = c;
 	}
-	return true;
+	return c;
+}
+
+static enum exit_action emul_start(struct vcpu *vcpu, gpa_t gpa, bool io_allowed)
+{
+	struct emul_ctx *c = emul_context(vcpu);
+	int r;
+
+	if (!c)
+		return vcpu_fail(vcpu, -ENOMEM);
+	c->x.mode = x86_mode(vcpu);
+	c->x.cpl = vendor->get_cpl(vcpu);
+	c->start_rip = rip_read(vcpu);
+	c->access = c->x.cpl == 3 ? GVA_USER : 0;
+	c->nr_reads = 0;
+	c->io_allowed = io_allowed;
+	c->exit_gpa = MK_INVALID_GPA;
+
+	r = fetch_and_decode(c);
+	if (r != -EFAULT)
+		vcpu->stats.insn_emulation++;
+	if (r == -EFAULT || (!r && !emul_vector_allowed(c))) {
+		gva_inject(vcpu, &c->x.fault);
+		return EXIT_RESUME;
+	}
+	if (r)
+		return emulation_failed(vcpu, c->bytes, c->nr_bytes);
+	if (exec_one_operand(&c->x.insn))
+		c->exit_gpa = gpa;
+	if (exec_uses_stack(&c->x.insn))
+		c->x.stack_size = stack_size(vcpu, c->x.mode);
+	return emul_run(vcpu);
 }
 
 /**
  * mmio_exec - emulate the instruction at RIP
  * @vcpu: the vCPU, in RUN
- * @gpa: the guest-physical address that made the CPU exit
+ * @gpa: the guest-physical address that made the CPU exit, if it may be an
+ *	operand's; else MK_INVALID_GPA
  *
  * Return: EXIT_RESUME; EXIT_TO_USER with MINIKVM_EXIT_MMIO, or with
  * INTERNAL_ERROR if the instruction is not one that can be emulated; EXIT_FAIL
@@ -496,33 +390,18 @@ static bool exit_gpa_is_operand(const struct insn *insn)
  */
 enum exit_action mmio_exec(struct vcpu *vcpu, gpa_t gpa)
 {
-	struct emul_ctx *c = vcpu->emul;
-	int r;
+	return emul_start(vcpu, gpa, false);
+}
 
-	if (!c) {
-		c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
-		if (!c)
-			return vcpu_fail(vcpu, -ENOMEM);
-		c->vcpu = vcpu;
-		c->x.ops = &guest_exec_ops;
-		vcpu->emul = c;
-	}
-	c->x.mode = x86_mode(vcpu);
-	c->start_rip = rip_read(vcpu);
-	c->access = vendor->get_cpl(vcpu) == 3 ? GVA_USER : 0;
-	c->nr_reads = 0;
-
-	r = fetch_and_decode(c);
-	if (r == -EFAULT) {
-		gva_inject(vcpu, &c->x.fault);
-		return EXIT_RESUME;
-	}
-	vcpu->stats.insn_emulation++;
-	if (r)
-		return emulation_failed(vcpu, c->bytes, c->nr_bytes);
-	c->exit_gpa = exit_gpa_is_operand(&c->x.insn) ? gpa : MK_INVALID_GPA;
-	c->x.stack_size = exit_gpa_is_operand(&c->x.insn) ? 0 : stack_size(vcpu, c->x.mode);
-	return emul_run(vcpu);
+/**
+ * mmio_exec_string_io - emulate INS or OUTS, whose operand is not memory
+ * @vcpu: the vCPU, in RUN; the CPU has checked that it may access the port
+ *
+ * Return: as mmio_exec(), and EXIT_TO_USER with MINIKVM_EXIT_IO.
+ */
+enum exit_action mmio_exec_string_io(struct vcpu *vcpu)
+{
+	return emul_start(vcpu, MK_INVALID_GPA, true);
 }
 
 /**

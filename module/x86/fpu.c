@@ -147,37 +147,136 @@ static void guest_regs_lock(void)
 		switch_fpu_return();
 }
 
+#define FOR_EACH_VEC(insn)						\
+	insn(0); insn(1); insn(2); insn(3); insn(4); insn(5); insn(6);	\
+	insn(7); insn(8); insn(9); insn(10); insn(11); insn(12);	\
+	insn(13); insn(14); insn(15)
+
+#define STORE_XMM(n)	case n: asm("movdqu %%xmm" #n ", %0" : "=m" (*v)); break
+#define STORE_YMM(n)	case n: asm("vmovdqu %%ymm" #n ", %0" : "=m" (*v)); break
+#define LOAD_XMM(n)	case n: asm volatile("movdqu %0, %%xmm" #n : : "m" (*v)); break
+#define LOAD_VEX(n)	case n: asm volatile("vmovdqu %0, %%xmm" #n : : "m" (*v)); break
+#define LOAD_YMM(n)	case n: asm volatile("vmovdqu %0, %%ymm" #n : : "m" (*v)); break
+
+struct vec {
+	u8 bytes[32];
+};
+
 /**
- * fpu_xmm_read - read one XMM register of the guest
+ * fpu_vec_read - read one vector register of the guest
  * @vcpu: the vCPU, in RUN
  * @reg: 0..15
- * @buf: out: 16 bytes
+ * @buf: out: 32 bytes of room
+ * @size: 16, or 32 if the CPU has AVX
  */
-void fpu_xmm_read(struct vcpu *vcpu, int reg, void *buf)
+void fpu_vec_read(struct vcpu *vcpu, int reg, void *buf, u32 size)
 {
-	struct fxregs_state fx __aligned(16);
+	struct vec *v = buf;
 
 	guest_regs_lock();
-	asm volatile("fxsaveq %0" : "=m" (fx));
+	if (size == 16)
+		switch (reg) { FOR_EACH_VEC(STORE_XMM); }
+	else
+		switch (reg) { FOR_EACH_VEC(STORE_YMM); }
 	fpregs_unlock();
-	memcpy(buf, &fx.xmm_space[4 * reg], 16);
 }
 
 /**
- * fpu_xmm_write - write one XMM register of the guest
+ * fpu_vec_write - write one vector register of the guest
  * @vcpu: the vCPU, in RUN
- * @reg: 0..15; what is above bit 127 keeps its value
- * @buf: in: 16 bytes
+ * @reg: 0..15
+ * @buf: in: 32 bytes of room
+ * @size: 16, or 32 if the CPU has AVX
+ * @clear: what is above becomes zero, as with a VEX prefix (the CPU has AVX);
+ *	else it keeps its value; always true with a @size of 32
  */
-void fpu_xmm_write(struct vcpu *vcpu, int reg, const void *buf)
+void fpu_vec_write(struct vcpu *vcpu, int reg, const void *buf, u32 size, bool clear)
 {
-	struct fxregs_state fx __aligned(16);
+	const struct vec *v = buf;
 
 	guest_regs_lock();
-	asm volatile("fxsaveq %0" : "=m" (fx));
-	memcpy(&fx.xmm_space[4 * reg], buf, 16);
-	asm volatile("fxrstorq %0" : : "m" (fx));
+	if (!clear)
+		switch (reg) { FOR_EACH_VEC(LOAD_XMM); }
+	else if (size == 16)
+		switch (reg) { FOR_EACH_VEC(LOAD_VEX); }
+	else
+		switch (reg) { FOR_EACH_VEC(LOAD_YMM); }
 	fpregs_unlock();
+}
+
+#define FOR_EACH_MMX(insn)						\
+	insn(0); insn(1); insn(2); insn(3); insn(4); insn(5); insn(6); insn(7)
+
+#define STORE_MMX(n)	case n: asm volatile("movq %%mm" #n ", %0" : "=m" (*v)); break
+#define LOAD_MMX(n)	case n: asm volatile("movq %0, %%mm" #n : : "m" (*v)); break
+
+/**
+ * fpu_mmx_read - read one MMX register of the guest
+ * @vcpu: the vCPU, in RUN, no x87 exception pending
+ * @reg: 0..7
+ * @v: out
+ */
+void fpu_mmx_read(struct vcpu *vcpu, int reg, u64 *v)
+{
+	guest_regs_lock();
+	switch (reg) { FOR_EACH_MMX(STORE_MMX); }
+	fpregs_unlock();
+}
+
+/**
+ * fpu_mmx_write - write one MMX register of the guest
+ * @vcpu: the vCPU, in RUN, no x87 exception pending
+ * @reg: 0..7
+ * @v: in
+ */
+void fpu_mmx_write(struct vcpu *vcpu, int reg, const u64 *v)
+{
+	guest_regs_lock();
+	switch (reg) { FOR_EACH_MMX(LOAD_MMX); }
+	fpregs_unlock();
+}
+
+/**
+ * fpu_save_area - the guest's x87 and SSE state as FXSAVE stores it
+ * @vcpu: the vCPU, in RUN
+ * @fx: out
+ * @wide: with 64-bit pointers
+ */
+void fpu_save_area(struct vcpu *vcpu, struct fxregs_state *fx, bool wide)
+{
+	memset(fx, 0, sizeof(*fx));
+	guest_regs_lock();
+	if (wide)
+		asm volatile("fxsaveq %0" : "+m" (*fx));
+	else
+		asm volatile("fxsave %0" : "+m" (*fx));
+	fpregs_unlock();
+}
+
+/**
+ * fpu_load_area - load the guest's x87 and SSE state as FXRSTOR does
+ * @vcpu: the vCPU, in RUN
+ * @fx: in
+ * @wide: with 64-bit pointers
+ *
+ * Return: 0, or -EINVAL: reserved bits of MXCSR are set, nothing was loaded.
+ */
+int fpu_load_area(struct vcpu *vcpu, const struct fxregs_state *fx, bool wide)
+{
+	struct fxregs_state now __aligned(16);
+	u32 mask;
+
+	fpu_save_area(vcpu, &now, true);
+	mask = now.mxcsr_mask ? now.mxcsr_mask : 0xffbf;
+	if (fx->mxcsr & ~mask)
+		return -EINVAL;
+	guest_regs_lock();
+	if (wide)
+		asm volatile("fxrstorq %0" : : "m" (*fx));
+	else
+		asm volatile("fxrstor %0" : : "m" (*fx));
+	fpregs_unlock();
+	return 0;
 }
 
 /* ---- userspace ---------------------------------------------------------- */

@@ -223,7 +223,23 @@ static enum exit_action string_fault(struct vcpu *vcpu, int err, const struct gv
 		gva_inject(vcpu, fault);
 		return EXIT_RESUME;
 	}
-	return emulation_failed(vcpu, NULL, 0);
+	return mmio_exec_string_io(vcpu);
+}
+
+/* Can all of an element be written at once? */
+static bool is_memory(struct vcpu *vcpu, gpa_t gpa)
+{
+	struct memslot *slot;
+	bool writable;
+	int idx;
+
+	if (offset_in_page(gpa) + vcpu->pio.size > PAGE_SIZE)
+		return false;
+	idx = srcu_read_lock(&vcpu->vm->srcu);
+	slot = memslot_find(vcpu->vm, gpa >> PAGE_SHIFT);
+	writable = slot && !(slot->flags & MINIKVM_MEM_READONLY);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	return writable;
 }
 
 /* Elements that fit one exit: within the page, forward only, and the batch. */
@@ -295,6 +311,8 @@ static enum exit_action pio_ins(struct vcpu *vcpu, struct pio_string *s)
 		gva_inject(vcpu, &fault);
 		return EXIT_RESUME;
 	}
+	if (!is_memory(vcpu, gpa))
+		return mmio_exec_string_io(vcpu);
 	for (i = 0; i < batch; i++) {
 		data = 0;
 		if (iobus_read(vcpu, IO_BUS_PIO, vcpu->pio.port, vcpu->pio.size, &data))

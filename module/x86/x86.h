@@ -137,8 +137,13 @@ void fpu_enter(struct vcpu *vcpu);
 void fpu_exit(struct vcpu *vcpu);
 int fpu_get(struct vcpu *vcpu, struct minikvm_fpu *fpu);
 int fpu_set(struct vcpu *vcpu, const struct minikvm_fpu *fpu);
-void fpu_xmm_read(struct vcpu *vcpu, int reg, void *buf);	/* in RUN; 16 bytes */
-void fpu_xmm_write(struct vcpu *vcpu, int reg, const void *buf);
+/* In RUN, one register: 16 or 32 bytes; the buffer has room for 32. */
+void fpu_vec_read(struct vcpu *vcpu, int reg, void *buf, u32 size);
+void fpu_vec_write(struct vcpu *vcpu, int reg, const void *buf, u32 size, bool clear);
+void fpu_mmx_read(struct vcpu *vcpu, int reg, u64 *v);
+void fpu_mmx_write(struct vcpu *vcpu, int reg, const u64 *v);
+void fpu_save_area(struct vcpu *vcpu, struct fxregs_state *fx, bool wide);	/* in RUN */
+int fpu_load_area(struct vcpu *vcpu, const struct fxregs_state *fx, bool wide);	/* -EINVAL */
 void fpu_get_area(struct vcpu *vcpu, void *buf, u32 size);
 int fpu_set_area(struct vcpu *vcpu, const void *buf);
 int fpu_get_xsave(struct vcpu *vcpu, struct minikvm_xsave *area);
@@ -160,8 +165,13 @@ void gva_translate(struct vcpu *vcpu, struct minikvm_translation *tr);	/* TRANSL
 /* ---- pio.c, emulate.c --------------------------------------------------- */
 /* vcpu->pio is filled in by the vendor. */
 enum exit_action pio_exec(struct vcpu *vcpu);
-/* The instruction at RIP touched gpa, which is not memory. */
+/*
+ * The instruction at RIP touched gpa, which is not memory; MK_INVALID_GPA: it
+ * is not known that gpa is its operand, or something else made it exit.
+ */
 enum exit_action mmio_exec(struct vcpu *vcpu, gpa_t gpa);
+/* INS or OUTS, its port checked by the CPU, one element after the other. */
+enum exit_action mmio_exec_string_io(struct vcpu *vcpu);
 void emul_free(struct vcpu *vcpu);
 
 /* ---- failure.c: what cannot be emulated ---------------------------------- */

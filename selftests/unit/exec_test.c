@@ -21,11 +21,13 @@ struct state {
 	u64 regs[16];
 	u64 rflags;
 	u64 pad;
-	u8 xmm[16][16];
+	u64 mmx[8];
+	u8 vec[16][32];		/* without AVX the upper half stays as it is */
 };
 
 void native_run(const struct state *in, void *code, struct state *out);
 extern char native_back[];
+extern int native_avx;
 
 #define CF	0x001
 #define PF	0x004
@@ -35,6 +37,8 @@ extern char native_back[];
 #define DF	0x400
 #define OF	0x800
 #define STATUS	(CF | PF | AF | ZF | SF | OF)
+
+#include "exec_kinds.h"
 
 static u8 *mem, *copy, *code;		/* below 2 GiB: 32-bit addresses reach them */
 static sigjmp_buf escape;
@@ -98,16 +102,30 @@ static enum exec_result t_write(struct exec *x, int seg, u64 ea, const void *buf
 	return EXEC_OK;
 }
 
-static void t_xmm_read(struct exec *x, int reg, void *buf)
+static void t_vec_read(struct exec *x, int reg, void *buf, u32 size)
 {
 	(void)x;
-	memcpy(buf, emu->xmm[reg], 16);
+	memcpy(buf, emu->vec[reg], size);
 }
 
-static void t_xmm_write(struct exec *x, int reg, const void *buf)
+static void t_vec_write(struct exec *x, int reg, const void *buf, u32 size, bool clear)
 {
 	(void)x;
-	memcpy(emu->xmm[reg], buf, 16);
+	memcpy(emu->vec[reg], buf, size);
+	if (clear)
+		memset(emu->vec[reg] + size, 0, 32 - size);
+}
+
+static void t_mmx_read(struct exec *x, int reg, void *buf)
+{
+	(void)x;
+	memcpy(buf, &emu->mmx[reg], 8);
+}
+
+static void t_mmx_write(struct exec *x, int reg, const void *buf)
+{
+	(void)x;
+	memcpy(&emu->mmx[reg], buf, 8);
 }
 
 static u16 t_selector(struct exec *x, int seg)
@@ -139,118 +157,12 @@ static u16 t_selector(struct exec *x, int seg)
 }
 
 static const struct exec_ops ops = {
-	.read = t_read, .write = t_write, .xmm_read = t_xmm_read,
-	.xmm_write = t_xmm_write, .selector = t_selector,
+	.read = t_read, .write = t_write, .vec_read = t_vec_read,
+	.vec_write = t_vec_write, .mmx_read = t_mmx_read, .mmx_write = t_mmx_write,
+	.selector = t_selector,
 };
 
 /* ---- making instructions ---------------------------------------------------------- */
-
-/**
- * struct kind - a family of encodings
- * @name: what it is
- * @bytes: opcode, without prefixes and ModRM; @len: its length
- * @reg: ModRM.reg, or ANY
- * @imm: 0, 1: immediate byte, 4: immediate of operand size
- * @undef: status flags that the manual leaves undefined
- * @how: special needs
- */
-enum how { PLAIN, BITS, STRING, STACK, BRANCH, SSE, SHIFT, NO66, ACC8B };
-#define ANY	0xff
-
-struct kind {
-	const char *name;
-	u8 bytes[3];
-	u8 len;
-	u8 last;		/* last value of the final opcode byte, step 1 */
-	u8 reg;
-	u8 imm;
-	u16 undef;
-	enum how how;
-	u8 prefix;		/* mandatory */
-};
-
-static const struct kind kinds[] = {
-	{ "add r/m, r", { 0x00 }, 1, 0x03, ANY, 0, 0, PLAIN, 0 },
-	{ "or r/m, r", { 0x08 }, 1, 0x0b, ANY, 0, AF, PLAIN, 0 },
-	{ "adc r/m, r", { 0x10 }, 1, 0x13, ANY, 0, 0, PLAIN, 0 },
-	{ "sbb r/m, r", { 0x18 }, 1, 0x1b, ANY, 0, 0, PLAIN, 0 },
-	{ "and r/m, r", { 0x20 }, 1, 0x23, ANY, 0, AF, PLAIN, 0 },
-	{ "sub r/m, r", { 0x28 }, 1, 0x2b, ANY, 0, 0, PLAIN, 0 },
-	{ "xor r/m, r", { 0x30 }, 1, 0x33, ANY, 0, AF, PLAIN, 0 },
-	{ "cmp r/m, r", { 0x38 }, 1, 0x3b, ANY, 0, 0, PLAIN, 0 },
-	{ "movsxd", { 0x63 }, 1, 0x63, ANY, 0, 0, NO66, 0 },
-	{ "imul r, r/m, imm", { 0x69 }, 1, 0x69, ANY, 4, SF | ZF | AF | PF, PLAIN, 0 },
-	{ "imul r, r/m, imm8", { 0x6b }, 1, 0x6b, ANY, 1, SF | ZF | AF | PF, PLAIN, 0 },
-	{ "group 1 r/m8, imm8", { 0x80 }, 1, 0x80, ANY, 1, AF, PLAIN, 0 },
-	{ "group 1 r/m, imm", { 0x81 }, 1, 0x81, ANY, 4, AF, PLAIN, 0 },
-	{ "group 1 r/m, imm8", { 0x83 }, 1, 0x83, ANY, 1, AF, PLAIN, 0 },
-	{ "test r/m, r", { 0x84 }, 1, 0x85, ANY, 0, AF, PLAIN, 0 },
-	{ "xchg", { 0x86 }, 1, 0x87, ANY, 0, 0, PLAIN, 0 },
-	{ "mov", { 0x88 }, 1, 0x8b, ANY, 0, 0, PLAIN, 0 },
-	{ "mov r/m, sreg", { 0x8c }, 1, 0x8c, 0, 0, 0, PLAIN, 0 },
-	{ "mov r/m, gs", { 0x8c }, 1, 0x8c, 5, 0, 0, PLAIN, 0 },
-	{ "pop r/m", { 0x8f }, 1, 0x8f, 0, 0, 0, STACK, 0 },
-	{ "movs", { 0xa4 }, 1, 0xa5, ANY, 0, 0, STRING, 0 },
-	{ "cmps", { 0xa6 }, 1, 0xa7, ANY, 0, 0, STRING, 0 },
-	{ "stos, lods, scas", { 0xaa }, 1, 0xaf, ANY, 0, 0, STRING, 0 },
-	{ "shift r/m8, imm8", { 0xc0 }, 1, 0xc0, ANY, 1, AF | OF, SHIFT, 0 },
-	{ "shift r/m, imm8", { 0xc1 }, 1, 0xc1, ANY, 1, AF | OF, SHIFT, 0 },
-	{ "mov r/m8, imm8", { 0xc6 }, 1, 0xc6, 0, 1, 0, PLAIN, 0 },
-	{ "mov r/m, imm", { 0xc7 }, 1, 0xc7, 0, 4, 0, PLAIN, 0 },
-	{ "shift by one", { 0xd0 }, 1, 0xd1, ANY, 0, AF, PLAIN, 0 },
-	{ "shift by cl", { 0xd2 }, 1, 0xd3, ANY, 0, AF | OF, SHIFT, 0 },
-	{ "test r/m8, imm8", { 0xf6 }, 1, 0xf6, 0, 1, AF, PLAIN, 0 },
-	{ "test r/m, imm", { 0xf7 }, 1, 0xf7, 1, 4, AF, PLAIN, 0 },
-	{ "not", { 0xf6 }, 1, 0xf7, 2, 0, 0, PLAIN, 0 },
-	{ "neg", { 0xf6 }, 1, 0xf7, 3, 0, 0, PLAIN, 0 },
-	{ "mul", { 0xf6 }, 1, 0xf7, 4, 0, SF | ZF | AF | PF, PLAIN, 0 },
-	{ "imul", { 0xf6 }, 1, 0xf7, 5, 0, SF | ZF | AF | PF, PLAIN, 0 },
-	{ "inc", { 0xfe }, 1, 0xff, 0, 0, 0, PLAIN, 0 },
-	{ "dec", { 0xfe }, 1, 0xff, 1, 0, 0, PLAIN, 0 },
-	{ "call r/m", { 0xff }, 1, 0xff, 2, 0, 0, BRANCH, 0 },
-	{ "jmp r/m", { 0xff }, 1, 0xff, 4, 0, 0, BRANCH, 0 },
-	{ "push r/m", { 0xff }, 1, 0xff, 6, 0, 0, STACK, 0 },
-	{ "nop r/m", { 0x0f, 0x1f }, 2, 0x1f, 0, 0, 0, PLAIN, 0 },
-	{ "prefetch", { 0x0f, 0x18 }, 2, 0x18, 1, 0, 0, PLAIN, 0 },
-	{ "cmovcc", { 0x0f, 0x40 }, 2, 0x4f, ANY, 0, 0, PLAIN, 0 },
-	{ "setcc", { 0x0f, 0x90 }, 2, 0x9f, 0, 0, 0, PLAIN, 0 },
-	{ "bt", { 0x0f, 0xa3 }, 2, 0xa3, ANY, 0, OF | SF | AF | PF, BITS, 0 },
-	{ "bts", { 0x0f, 0xab }, 2, 0xab, ANY, 0, OF | SF | AF | PF, BITS, 0 },
-	{ "btr", { 0x0f, 0xb3 }, 2, 0xb3, ANY, 0, OF | SF | AF | PF, BITS, 0 },
-	{ "btc", { 0x0f, 0xbb }, 2, 0xbb, ANY, 0, OF | SF | AF | PF, BITS, 0 },
-	{ "bt imm8", { 0x0f, 0xba }, 2, 0xba, 4, 1, OF | SF | AF | PF, PLAIN, 0 },
-	{ "bts imm8", { 0x0f, 0xba }, 2, 0xba, 5, 1, OF | SF | AF | PF, PLAIN, 0 },
-	{ "btr imm8", { 0x0f, 0xba }, 2, 0xba, 6, 1, OF | SF | AF | PF, PLAIN, 0 },
-	{ "btc imm8", { 0x0f, 0xba }, 2, 0xba, 7, 1, OF | SF | AF | PF, PLAIN, 0 },
-	{ "clflush", { 0x0f, 0xae }, 2, 0xae, 7, 0, 0, NO66, 0 },
-	{ "imul r, r/m", { 0x0f, 0xaf }, 2, 0xaf, ANY, 0, SF | ZF | AF | PF, PLAIN, 0 },
-	{ "cmpxchg", { 0x0f, 0xb0 }, 2, 0xb1, ANY, 0, 0, PLAIN, 0 },
-	{ "movzx", { 0x0f, 0xb6 }, 2, 0xb7, ANY, 0, 0, PLAIN, 0 },
-	{ "movsx", { 0x0f, 0xbe }, 2, 0xbf, ANY, 0, 0, PLAIN, 0 },
-	{ "xadd", { 0x0f, 0xc0 }, 2, 0xc1, ANY, 0, 0, PLAIN, 0 },
-	{ "movnti", { 0x0f, 0xc3 }, 2, 0xc3, ANY, 0, 0, NO66, 0 },
-	{ "cmpxchg8b", { 0x0f, 0xc7 }, 2, 0xc7, 1, 0, 0, ACC8B, 0 },
-	{ "movbe", { 0x0f, 0x38, 0xf0 }, 3, 0xf1, ANY, 0, 0, PLAIN, 0 },
-	{ "movups", { 0x0f, 0x10 }, 2, 0x11, ANY, 0, 0, SSE, 0 },
-	{ "movupd", { 0x0f, 0x10 }, 2, 0x11, ANY, 0, 0, SSE, 0x66 },
-	{ "movss", { 0x0f, 0x10 }, 2, 0x11, ANY, 0, 0, SSE, 0xf3 },
-	{ "movsd", { 0x0f, 0x10 }, 2, 0x11, ANY, 0, 0, SSE, 0xf2 },
-	{ "movlps", { 0x0f, 0x12 }, 2, 0x13, ANY, 0, 0, SSE, 0 },
-	{ "movhps", { 0x0f, 0x16 }, 2, 0x17, ANY, 0, 0, SSE, 0 },
-	{ "movlpd", { 0x0f, 0x12 }, 2, 0x13, ANY, 0, 0, SSE, 0x66 },
-	{ "movhpd", { 0x0f, 0x16 }, 2, 0x17, ANY, 0, 0, SSE, 0x66 },
-	{ "movaps", { 0x0f, 0x28 }, 2, 0x29, ANY, 0, 0, SSE, 0 },
-	{ "movntps", { 0x0f, 0x2b }, 2, 0x2b, ANY, 0, 0, SSE, 0 },
-	{ "movd, movq from memory", { 0x0f, 0x6e }, 2, 0x6e, ANY, 0, 0, SSE, 0x66 },
-	{ "movd, movq to memory", { 0x0f, 0x7e }, 2, 0x7e, ANY, 0, 0, SSE, 0x66 },
-	{ "movq xmm, m64", { 0x0f, 0x7e }, 2, 0x7e, ANY, 0, 0, SSE, 0xf3 },
-	{ "movq m64, xmm", { 0x0f, 0xd6 }, 2, 0xd6, ANY, 0, 0, SSE, 0x66 },
-	{ "movdqa load", { 0x0f, 0x6f }, 2, 0x6f, ANY, 0, 0, SSE, 0x66 },
-	{ "movdqa store", { 0x0f, 0x7f }, 2, 0x7f, ANY, 0, 0, SSE, 0x66 },
-	{ "movdqu load", { 0x0f, 0x6f }, 2, 0x6f, ANY, 0, 0, SSE, 0xf3 },
-	{ "movdqu store", { 0x0f, 0x7f }, 2, 0x7f, ANY, 0, 0, SSE, 0xf3 },
-	{ "movntdq", { 0x0f, 0xe7 }, 2, 0xe7, ANY, 0, 0, SSE, 0x66 },
-};
 
 /**
  * struct made - one instruction and what it starts from
@@ -310,8 +222,10 @@ static void place_registers(struct made *m, const struct kind *k, bool rep)
 
 	for (i = 0; i < 16; i++)
 		m->in.regs[i] = rnd_value();
-	for (i = 0; i < 256; i++)
-		((u8 *)m->in.xmm)[i] = rnd();
+	for (i = 0; i < 512; i++)
+		((u8 *)m->in.vec)[i] = rnd();
+	for (i = 0; i < 8; i++)
+		m->in.mmx[i] = rnd();
 	m->in.rflags = 0x202 | (rnd() & STATUS);
 	m->in.regs[4] = (uintptr_t)mem + MEM_SIZE / 4;		/* a stack */
 	if (k->how == STRING) {
@@ -322,10 +236,37 @@ static void place_registers(struct made *m, const struct kind *k, bool rep)
 		if (rep)
 			m->in.regs[1] = rnd() % 8;
 	}
+	if (k->how == FRAME)
+		m->in.regs[5] = m->in.regs[4] + 64 + rnd() % 64;
+	if (k->how == TABLE)
+		m->in.regs[3] = (uintptr_t)mem + 256;
+	if (k->how == DIVIDE && rnd() % 4) {	/* most quotients fit */
+		m->in.regs[2] = rnd() & 1 ? 0 : rnd() % 100;
+		m->in.regs[0] = rnd() >> (rnd() % 64);
+	}
 	if (k->how == BITS)
 		for (i = 0; i < 16; i++)
 			if (i != 4)
 				m->in.regs[i] = (s64)(rnd() % 2048) - 1024;
+}
+
+/* The three-byte form, with REX's bits inverted. */
+static void put_vex(struct made *m, const struct kind *k, u8 rex)
+{
+	u8 pp = k->prefix == 0x66 ? 1 : k->prefix == 0xf3 ? 2 : k->prefix == 0xf2 ? 3 : 0;
+
+	put_byte(m, 0xc4);
+	put_byte(m, 1 | (rex & 4 ? 0 : 0x80) | (rex & 2 ? 0 : 0x40) | (rex & 1 ? 0 : 0x20));
+	put_byte(m, (rex & 8) << 4 | 0x78 | (k->how == VEX && (rnd() & 1) ? 4 : 0) | pp);
+}
+
+static void put_immediate(struct made *m, const struct kind *k, int size)
+{
+	int i, n = k->imm == 4 && size == 2 ? 2 : k->imm == 8 ? size : k->imm;
+
+	for (i = 0; i < n; i++)
+		put_byte(m, k->how == FRAME ? (i == 0 ? rnd() % 64 : i == 2 ? rnd() % 6 : 0) :
+			    k->how == RETURN ? (i ? 0 : rnd() % 64) : rnd_value());
 }
 
 /* Prefixes, opcode, ModRM, immediate. */
@@ -334,7 +275,9 @@ static void make(struct made *m, const struct kind *k)
 	u8 op = k->bytes[k->len - 1] + rnd() % (k->last - k->bytes[k->len - 1] + 1);
 	u8 reg = k->reg == ANY ? rnd() & 7 : k->reg, rex = 0;
 	bool addr32 = k->how != STRING && !(rnd() & 7), p66 = false, rep = false;
-	bool can_be_reg = k->how == PLAIN || k->how == SHIFT || k->how == BITS;
+	bool can_be_reg = k->how == PLAIN || k->how == SHIFT || k->how == BITS ||
+			  k->how == DIVIDE || k->how == DOUBLE;
+	bool vex = k->how == VEX || k->how == VEX128;
 	int i, size, at;
 
 	memset(m, 0, sizeof(*m));
@@ -344,48 +287,51 @@ static void make(struct made *m, const struct kind *k)
 
 	if (rep)
 		put_byte(m, rnd() & 1 ? 0xf2 : 0xf3);
-	if (k->prefix)
+	if (k->prefix && !vex)
 		put_byte(m, k->prefix);
-	if (k->how == PLAIN || k->how == SHIFT || k->how == BITS || k->how == STRING) {
+	if (can_be_reg || k->how == STRING || k->how == MEMONLY) {
 		p66 = !(rnd() % 3);
 		if (p66)
 			put_byte(m, 0x66);
 	}
 	if (addr32)
 		put_byte(m, 0x67);
-	if (rnd() & 1) {
+	if ((rnd() & 1) && k->how != FRAME && k->how != RETURN && k->how != POPFLAGS) {
 		rex = 0x40 | (rnd() & 0xf);
 		if (k->how == STACK || k->how == ACC8B)
 			rex &= ~8;
-		if (k->how == BRANCH || k->len == 3)
-			rex &= 0x4f;
-		put_byte(m, rex);
+		if (k->reg == NONE)	/* the low registers are prepared */
+			rex &= ~1;
+		if (!vex)
+			put_byte(m, rex);
 	}
+	if (vex)
+		put_vex(m, k, rex);
 	size = rex & 8 ? 8 : p66 ? 2 : 4;
 	for (i = 0; i < k->len - 1; i++)
 		put_byte(m, k->bytes[i]);
 	put_byte(m, op);
 	if (k->how == STRING)
 		return;
+	if (k->reg == NONE) {
+		put_immediate(m, k, size);
+		return;
+	}
 
 	at = m->len;
-	if (can_be_reg && k->bytes[0] != 0x0f && !(rnd() & 3)) {
+	if (can_be_reg && (k->bytes[0] != 0x0f || k->how == DOUBLE) && !(rnd() & 3)) {
 		u8 rm = rnd() & 7;
 
 		if ((rm | (rex & 1) << 3) == 4 || (reg | (rex & 4) << 1) == 4)
 			rm = 3;
 		put_byte(m, 0xc0 | reg << 3 | rm);
 	} else {
-		put_memory(m, reg, rex, k->how == SSE, addr32);
+		put_memory(m, reg, rex, k->how == SSE || vex, addr32);
 	}
 	/* The stack pointer is not for arithmetic here: it would leave the area. */
-	if (k->reg == ANY && k->how != SSE && (reg | (rex & 4) << 1) == 4)
+	if (k->reg == ANY && k->how != SSE && !vex && (reg | (rex & 4) << 1) == 4)
 		m->insn[at] ^= 1 << 3;
-	if (k->imm)
-		put_byte(m, rnd_value());
-	if (k->imm == 4)
-		for (i = 1; i < (size == 2 ? 2 : 4); i++)
-			put_byte(m, rnd_value());
+	put_immediate(m, k, size);
 }
 
 /* ---- both ways ----------------------------------------------------------------------- */
@@ -417,6 +363,7 @@ static bool run_native(const struct made *m, struct state *out)
 	memcpy(code, m->insn, m->len);
 	memcpy(code + m->len, jump, sizeof(jump));
 	memcpy(code + m->len + sizeof(jump), &back, sizeof(back));
+	*out = m->in;
 	if (sigsetjmp(escape, 1))
 		return false;
 	native_run(&m->in, code, out);
@@ -455,14 +402,18 @@ static u16 undefined_flags(const struct made *m, const struct exec *x, const str
 {
 	u32 count, bits = 8 * x->insn.op_size, mask = bits == 64 ? 63 : 31;
 
-	if (k->how != SHIFT)
+	if (k->how != SHIFT && k->how != DOUBLE)
 		return m->undef;
-	count = (x->insn.form == FORM_RM_CL ? m->in.regs[1] & 0xff : x->insn.imm & 0xff) & mask;
+	count = (x->insn.form == FORM_RM_CL || x->insn.form == FORM_RM_REG_CL ? m->in.regs[1] & 0xff : x->insn.imm & 0xff) & mask;
 	if (!count)
 		return 0;
+	if (k->how == DOUBLE && count > bits)
+		return STATUS;
 	/* Shifts of everything out of a byte or word leave CF undefined. */
 	if (count >= bits && x->insn.op >= OP_SHL)
 		return AF | OF | CF;
+	if (k->how == DOUBLE)
+		return count == 1 ? AF : AF | OF;
 	if (x->insn.op < OP_SHL)
 		return count == 1 ? 0 : OF;
 	return count == 1 ? AF : AF | OF;
@@ -514,9 +465,14 @@ static void prepare_memory(const struct made *m, const struct kind *k)
 
 	for (i = 0; i < MEM_SIZE; i++)
 		mem[i] = rnd();
-	if (k->how == BRANCH)
+	if (k->how == BRANCH || k->how == RETURN)
 		for (i = 0; i < MEM_SIZE; i += 8)
 			memcpy(mem + i, &back, 8);
+	if (k->how == POPFLAGS) {
+		u64 flags = (rnd() & (STATUS | DF)) | 0x202 | (rnd() & 1 ? 1 << 21 : 0);
+
+		memcpy(mem + MEM_SIZE / 4, &flags, 8);
+	}
 	if (k->how == ACC8B && (rnd() & 1) && operand_address(m, &insn, &ea)) {
 		u32 expected[2] = { m->in.regs[0], m->in.regs[2] };
 
@@ -543,6 +499,7 @@ static bool usable(const struct made *m, const struct kind *k)
 
 static void test_kind(const struct kind *k)
 {
+	bool branches = k->how == BRANCH || k->how == RETURN;
 	struct state want, got;
 	int i, compared = 0, refused = 0, bad = 0;
 	struct made m;
@@ -557,6 +514,12 @@ static void test_kind(const struct kind *k)
 		memset(&want, 0, sizeof(want));
 		if (!run_native(&m, &want)) {
 			refused++;
+			if (k->how == DIVIDE && (run_emulated(&m, &got, &x) != EXEC_FAULT ||
+						 x.fault.vector)) {
+				tap_diag("%s: no #DE", k->name);
+				show(k, &m, &want, &got, 0);
+				bad++;
+			}
 			continue;
 		}
 		compared++;
@@ -567,12 +530,16 @@ static void test_kind(const struct kind *k)
 			continue;
 		}
 		undef = undefined_flags(&m, &x, k);
+		/* A word shifted by more than 16: the result is undefined, too. */
+		if (k->how == DOUBLE && undef == STATUS)
+			continue;
 		if (memcmp(want.regs, got.regs, sizeof(want.regs)) ||
 		    ((want.rflags ^ got.rflags) & ~(u64)undef) ||
-		    memcmp(want.xmm, got.xmm, sizeof(want.xmm)) ||
+		    memcmp(want.vec, got.vec, sizeof(want.vec)) ||
+		    memcmp(want.mmx, got.mmx, sizeof(want.mmx)) ||
 		    memcmp(mem, copy, MEM_SIZE) ||
-		    (k->how == BRANCH && x.rip != (uintptr_t)native_back) ||
-		    (k->how != BRANCH && x.rip != (uintptr_t)code + m.len)) {
+		    (branches && x.rip != (uintptr_t)native_back) ||
+		    (!branches && x.rip != (uintptr_t)code + m.len)) {
 			show(k, &m, &want, &got, undef);
 			bad++;
 		}
@@ -711,6 +678,44 @@ static void test_small_modes(void)
 	tap_eq(last_ea, 0xfffe + 6 + 0x10, "RIP-relative: from the next instruction");
 }
 
+/* Decimal adjustment: sums and differences of two-digit numbers come out right. */
+static void test_decimal(void)
+{
+	int a, b, wrong = 0;
+
+	for (a = 0; a < 100; a++) {
+		for (b = 0; b < 100; b++) {
+			u8 pa = a / 10 << 4 | a % 10, pb = b / 10 << 4 | b % 10;
+			int sum = (a + b) % 100, diff = (a - b + 100) % 100;
+			u64 flags = 0;
+			u16 ax;
+
+			ax = exec_alu2(&flags, OP_ADD, pa, pb, 1);
+			exec_decimal(&flags, OP_DAA, 0, &ax);
+			wrong += ax != (sum / 10 << 4 | sum % 10) || (flags & CF) != (a + b > 99);
+			flags = 0;
+			ax = exec_alu2(&flags, OP_SUB, pa, pb, 1);
+			exec_decimal(&flags, OP_DAS, 0, &ax);
+			wrong += ax != (diff / 10 << 4 | diff % 10) || (flags & CF) != (a < b);
+			/* One digit each, in AL, the carry into AH. */
+			flags = 0;
+			ax = exec_alu2(&flags, OP_ADD, a % 10, b % 10, 1);
+			exec_decimal(&flags, OP_AAA, 0, &ax);
+			wrong += ax != ((a % 10 + b % 10) / 10 << 8 | (a % 10 + b % 10) % 10);
+			flags = 0;
+			ax = 0x100 | exec_alu2(&flags, OP_SUB, a % 10, b % 10, 1);
+			exec_decimal(&flags, OP_AAS, 0, &ax);
+			wrong += ax != (a % 10 < b % 10 ? a % 10 - b % 10 + 10 : 0x100 | (a % 10 - b % 10));
+			ax = a;
+			exec_decimal(&flags, OP_AAM, 10, &ax);
+			wrong += ax != (a / 10 << 8 | a % 10);
+			exec_decimal(&flags, OP_AAD, 10, &ax);
+			wrong += ax != a;
+		}
+	}
+	tap_eq(wrong, 0, "DAA, DAS, AAA, AAS, AAM, AAD: decimal arithmetic");
+}
+
 static void test_long_repeat(void)
 {
 	static const u8 stos[] = { 0xf3, 0xab };		/* rep stos %eax */
@@ -748,12 +753,14 @@ int main(void)
 	if (mem == MAP_FAILED || code == MAP_FAILED || !copy)
 		tap_bail("no memory below 2 GiB, or none that is executable");
 	catch_signals();
+	native_avx = !!__builtin_cpu_supports("avx");
 
 	tap_plan(0);
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		test_kind(&kinds[i]);
 	test_order();
 	test_small_modes();
+	test_decimal();
 	test_long_repeat();
 	tap_ok(!read_after_write, "no execution read after it wrote");
 	free(copy);

@@ -2,10 +2,12 @@
 /*
  * Lets the CPU execute one instruction from a given register state, for tests
  * that compare an emulation with it. See exec_test.c for the layout of the
- * state: 16 general registers, RFLAGS, pad, 16 XMM registers.
+ * state: 16 general registers, RFLAGS, pad, 8 MMX registers, 16 YMM registers.
+ * Without AVX (native_avx is 0) the upper halves of these go through untouched.
  */
 #define FLAGS	(16 * 8)
-#define XMM	(18 * 8)
+#define MMX	(18 * 8)
+#define VEC	(26 * 8)
 
 	.text
 	.globl	native_run
@@ -22,10 +24,24 @@ native_run:
 	mov	%rsp, native_sp(%rip)
 	mov	%rsi, native_code(%rip)
 	.set	i, 0
-	.irp	r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
-	movdqu	(XMM + 16 * i)(%rdi), %xmm\r
+	.irp	r, 0,1,2,3,4,5,6,7
+	movq	(MMX + 8 * i)(%rdi), %mm\r
 	.set	i, i + 1
 	.endr
+	cmpl	$0, native_avx(%rip)
+	jne	2f
+	.set	i, 0
+	.irp	r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+	movdqu	(VEC + 32 * i)(%rdi), %xmm\r
+	.set	i, i + 1
+	.endr
+	jmp	3f
+2:	.set	i, 0
+	.irp	r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+	vmovdqu	(VEC + 32 * i)(%rdi), %ymm\r
+	.set	i, i + 1
+	.endr
+3:
 	push	FLAGS(%rdi)
 	popf
 	mov	0(%rdi), %rax
@@ -74,10 +90,26 @@ native_back:
 	mov	native_rsp(%rip), %rcx
 	mov	%rcx, 32(%rax)
 	.set	i, 0
-	.irp	r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
-	movdqu	%xmm\r, (XMM + 16 * i)(%rax)
+	.irp	r, 0,1,2,3,4,5,6,7
+	movq	%mm\r, (MMX + 8 * i)(%rax)
 	.set	i, i + 1
 	.endr
+	emms
+	cmpl	$0, native_avx(%rip)
+	jne	2f
+	.set	i, 0
+	.irp	r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+	movdqu	%xmm\r, (VEC + 32 * i)(%rax)
+	.set	i, i + 1
+	.endr
+	jmp	3f
+2:	.set	i, 0
+	.irp	r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+	vmovdqu	%ymm\r, (VEC + 32 * i)(%rax)
+	.set	i, i + 1
+	.endr
+	vzeroupper
+3:
 	pop	%rdx
 	pop	%r15
 	pop	%r14
@@ -94,5 +126,7 @@ native_sp:	.quad 0
 native_rsp:	.quad 0
 native_rax:	.quad 0
 native_code:	.quad 0
+	.globl	native_avx
+native_avx:	.long 0
 
 	.section .note.GNU-stack, "", @progbits
