@@ -106,6 +106,10 @@ static int probe(struct accel *accel)
 	if (!accel->max_vcpus)
 		accel->max_vcpus = 1;
 	accel->immediate_exit = check_extension(accel->fd, MINIKVM_CAP_IMMEDIATE_EXIT);
+	accel->ioeventfd = check_extension(accel->fd, MINIKVM_CAP_IOEVENTFD);
+	accel->any_length = check_extension(accel->fd, MINIKVM_CAP_IOEVENTFD_ANY_LENGTH);
+	accel->irqfd = check_extension(accel->fd, MINIKVM_CAP_IRQFD) &&
+		       check_extension(accel->fd, MINIKVM_CAP_IRQ_ROUTING);
 	accel->tsc_deadline = check_extension(accel->fd, MINIKVM_CAP_TSC_DEADLINE_TIMER);
 
 	accel->cpuid = supported_cpuid(accel->fd);
@@ -198,6 +202,7 @@ int vm_create(struct vm *vm, const struct guest_mem *mem)
 			      vm->accel->path);
 	if (vm->fd < 0)
 		return report("%s: cannot create a VM: %s", vm->accel->path, strerror(errno));
+	vm->generation++;
 	if (vm_setup(vm, mem)) {
 		vm_destroy(vm);
 		return -1;

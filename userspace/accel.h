@@ -10,6 +10,7 @@
 #include "types.h"
 
 struct guest_mem;
+struct vm_irq;
 
 /**
  * struct accel - an open accelerator device
@@ -19,6 +20,9 @@ struct guest_mem;
  * @max_vcpus: how many vCPUs one VM may have
  * @immediate_exit: run->immediate_exit works; otherwise SET_SIGNAL_MASK is used to stop a vCPU
  * @tsc_deadline: the in-kernel local APIC offers TSC-deadline mode
+ * @ioeventfd: guest writes can signal eventfds
+ * @any_length: those of any length at once
+ * @irqfd: eventfds can interrupt the guest
  * @cpuid: what the accelerator can offer a guest; freed by accel_close()
  */
 struct accel {
@@ -28,13 +32,21 @@ struct accel {
 	unsigned int max_vcpus;
 	bool immediate_exit;
 	bool tsc_deadline;
+	bool ioeventfd;
+	bool any_length;
+	bool irqfd;
 	struct minikvm_cpuid2 *cpuid;
 };
+
+#define VM_MAX_IRQS	128
 
 /**
  * struct vm - a virtual machine
  * @accel: where it lives
  * @fd: VM fd; -1 between vm_destroy() and the next vm_create()
+ * @generation: counts vm_create(); 0: there was none yet
+ * @irq: interrupts with a place in the routing table; of vm_event.c, as is @nr_irqs
+ * @nr_irqs: entries of @irq
  *
  * The structure outlives the fd: devices keep a pointer to it across a guest reset, which makes a
  * new VM.
@@ -42,6 +54,9 @@ struct accel {
 struct vm {
 	struct accel *accel;
 	int fd;
+	unsigned int generation;
+	struct vm_irq *irq[VM_MAX_IRQS];
+	unsigned int nr_irqs;
 };
 
 /**

@@ -10,7 +10,9 @@
 #include "tap.h"
 #include "virtio/device.h"
 #include "virtio/pci.h"
+#include "vm_event.h"
 
+#define DOORBELL_FD	77
 #define SLOT		1
 #define BAR_SIZE	0x8000u
 #define RAM_SIZE	0x100000ULL
@@ -21,6 +23,9 @@ static struct virtio_pci *vpci;
 static const struct device_ops *host_ops;
 static void *host;
 static unsigned int nr_notified, nr_msi, nr_resets, line_level;
+static unsigned int nr_doorbells;
+static u64 doorbell_gpa;
+static struct vm_irq *msi_irq;
 static u64 msi_address;
 static u32 msi_data;
 
@@ -45,12 +50,34 @@ void vm_irq_line(struct vm *vm, unsigned int gsi, bool level)
 		line_level = level;
 }
 
-void vm_signal_msi(struct vm *vm, u64 address, u32 data)
+void vm_irq_init(struct vm_irq *irq)
+{
+	irq->fd = -1;
+}
+
+void vm_irq_destroy(struct vm *vm, struct vm_irq *irq)
+{
+	(void)vm;
+	(void)irq;
+}
+
+void vm_irq_send(struct vm *vm, struct vm_irq *irq, u64 address, u32 data)
 {
 	(void)vm;
 	nr_msi++;
+	msi_irq = irq;
 	msi_address = address;
 	msi_data = data;
+}
+
+/* What DEASSIGN would not find is a mistake here. */
+void vm_doorbell(struct vm *vm, u64 gpa, int fd, bool on)
+{
+	(void)vm;
+	if (fd != DOORBELL_FD || (!on && gpa != doorbell_gpa))
+		tap_bail("doorbell of fd %d at %llx", fd, gpa);
+	nr_doorbells += on ? 1 : -1;
+	doorbell_gpa = gpa;
 }
 
 int report(const char *fmt, ...)
@@ -74,7 +101,16 @@ static void notify(void *opaque, unsigned int queue)
 	nr_notified++;
 }
 
-static const struct virtio_ops ops = { .config_read = config_read, .notify = notify };
+static int notify_fd(void *opaque, unsigned int queue)
+{
+	(void)opaque;
+	(void)queue;
+	return DOORBELL_FD;
+}
+
+static const struct virtio_ops ops = {
+	.config_read = config_read, .notify = notify, .notify_fd = notify_fd,
+};
 
 static u32 cfg_read(unsigned int slot, unsigned int reg, unsigned int size)
 {
@@ -158,10 +194,12 @@ static void test_config_space(void)
 	tap_eq(mem_read(base, 4), 0xffffffff, "which does not answer before memory decoding is on");
 	cfg_write(SLOT, 4, 2, 2);
 	tap_eq(mem_read(base + 0x12, 2), 1, "and does afterwards");
+	tap_ok(nr_doorbells == 1 && doorbell_gpa == base + 0x3000, "the queue's doorbell is there");
 	cfg_write(SLOT, 0x10, 4, 0xffffffff);
 	tap_eq(cfg_read(SLOT, 0x10, 4), ~(BAR_SIZE - 1), "sizing tells the BAR's size");
 	cfg_write(SLOT, 0x10, 4, 0xd0000000);
 	tap_ok(mem_read(0xd0000012, 2) == 1 && mem_read(base + 0x12, 2) == 0xffff, "the BAR moves");
+	tap_ok(nr_doorbells == 1 && doorbell_gpa == 0xd0003000, "and the doorbell with it");
 	cfg_write(SLOT, 0x13, 1, 0xd1);
 	tap_eq(mem_read(0xd1000012, 2), 1, "also when only one byte of it is written");
 	cfg_write(SLOT, 4, 2, 0);
@@ -171,6 +209,7 @@ static void test_config_space(void)
 	tap_eq(cfg_read(SLOT, 0x3d, 1), 1, "interrupt pin A");
 	power_on();
 	tap_eq(bar(), base, "a reset puts the BAR back");
+	tap_eq(nr_doorbells, 0, "and takes the doorbell away");
 }
 
 static unsigned int find_cap(u8 id, int type)
@@ -314,6 +353,7 @@ static void test_interrupts(void)
 	mem_write(base + 0x401c, 4, 0);
 	tap_ok(nr_msi == 1 && msi_address == 0xfee00000 && msi_data == 0x41 &&
 	       !mem_read(base + 0x5000, 8), "and is sent when unmasked");
+	tap_ok(msi_irq && msi_irq->fd == -1, "as an interrupt of its own");
 	raise_queue_interrupt();
 	tap_ok(nr_msi == 2 && !line_level, "later ones are sent at once");
 	cfg_write(SLOT, cap + 2, 2, 0xc000);

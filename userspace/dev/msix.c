@@ -62,7 +62,7 @@ static void flush(struct msix *msix)
 		if (!(msix->pending & 1u << i) || (e[3] & VECTOR_MASKED))
 			continue;
 		msix->pending &= ~(1u << i);
-		msix->send(msix->opaque, (u64)e[1] << 32 | e[0], e[2]);
+		msix->send(msix->opaque, i, (u64)e[1] << 32 | e[0], e[2]);
 	}
 }
 

@@ -16,7 +16,7 @@
 
 /**
  * struct msix - the table and pending bits of one function
- * @send: deliver a message; called with @lock held
+ * @send: deliver the message of @vector; called with @lock held
  * @opaque: its argument
  * @dev: the function
  * @cap: offset of the capability
@@ -28,7 +28,7 @@
  * @masked: all vectors are masked
  */
 struct msix {
-	void (*send)(void *opaque, u64 address, u32 data);
+	void (*send)(void *opaque, unsigned int vector, u64 address, u32 data);
 	void *opaque;
 	struct pci_dev *dev;
 	unsigned int cap;

@@ -85,8 +85,11 @@ static void update_bars(struct pci_dev *dev)
 		base = get(dev->cfg + PCI_BAR0 + i * 4, 4) & ~(bar->size - 1);
 		if (bar->attached && decode && base == bar->base)
 			continue;
-		if (bar->attached)
+		if (bar->attached) {
+			if (bar->moved)
+				bar->moved(bar->opaque, bar->base, false);
 			bus_detach(dev->mmio, bar->base);
+		}
 		bar->attached = false;
 		/*
 		 * An address that collides with another device stays unanswered until the guest
@@ -96,6 +99,8 @@ static void update_bars(struct pci_dev *dev)
 		    !bus_attach(dev->mmio, base, bar->size, bar->ops, bar->opaque)) {
 			bar->attached = true;
 			bar->base = base;
+			if (bar->moved)
+				bar->moved(bar->opaque, base, true);
 		}
 	}
 }

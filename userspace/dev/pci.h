@@ -30,6 +30,8 @@ static inline unsigned int pci_slot_gsi(unsigned int slot)
  * @size: bytes, a power of two, at least 16; 0: the register does not exist
  * @ops: who answers
  * @opaque: argument of @ops
+ * @moved: NULL, or called with the configuration lock held when the region is attached at @base,
+ *	and before it is detached from there
  * @base: where it is attached now, if @attached
  * @attached: it answers on the bus
  */
@@ -37,6 +39,7 @@ struct pci_bar {
 	u32 size;
 	const struct bus_ops *ops;
 	void *opaque;
+	void (*moved)(void *opaque, u64 base, bool attached);
 	u64 base;
 	bool attached;
 };

@@ -205,6 +205,14 @@ static void blk_notify(void *opaque, unsigned int queue)
 	kick(opaque);
 }
 
+static int blk_notify_fd(void *opaque, unsigned int queue)
+{
+	struct virtio_blk *vblk = opaque;
+
+	(void)queue;
+	return vblk->kick_fd;
+}
+
 static void blk_config_read(void *opaque, unsigned int offset, void *buf, unsigned int len)
 {
 	struct virtio_blk *vblk = opaque;
@@ -212,7 +220,9 @@ static void blk_config_read(void *opaque, unsigned int offset, void *buf, unsign
 	memcpy(buf, (const u8 *)&vblk->config + offset, len);
 }
 
-static const struct virtio_ops blk_ops = { .config_read = blk_config_read, .notify = blk_notify };
+static const struct virtio_ops blk_ops = {
+	.config_read = blk_config_read, .notify = blk_notify, .notify_fd = blk_notify_fd,
+};
 
 static void blk_reset(void *opaque)
 {

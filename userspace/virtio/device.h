@@ -33,10 +33,12 @@ struct virtio_dev;
  *	config_size
  * @notify: the driver added requests to a queue; called without the lock, in a vCPU thread: hand
  *	over and return
+ * @notify_fd: NULL, or the eventfd that is as good as @notify, or -1
  */
 struct virtio_ops {
 	void (*config_read)(void *opaque, unsigned int offset, void *buf, unsigned int len);
 	void (*notify)(void *opaque, unsigned int queue);
+	int (*notify_fd)(void *opaque, unsigned int queue);
 };
 
 /**

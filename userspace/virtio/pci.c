@@ -15,6 +15,7 @@
 #include "report.h"
 #include "types.h"
 #include "virtio/pci.h"
+#include "vm_event.h"
 
 #define VIRTIO_PCI_VENDOR	0x1af4
 #define VIRTIO_PCI_DEVICE	0x1040	/* plus the device type */
@@ -75,6 +76,7 @@ enum common_reg {
 /**
  * struct virtio_pci - the transport of one device
  * @access_cap: offset of the capability that gives access to the BAR through configuration space
+ * @irq: of each MSI-X vector; guarded by the table's lock
  * @isr: why the pin is asserted; changed atomically
  *
  * The fields from @device_select on are guarded by the device's lock.
@@ -84,6 +86,7 @@ struct virtio_pci {
 	struct virtio_dev *dev;
 	struct pci_dev pci;
 	struct msix msix;
+	struct vm_irq irq[VIRTIO_MAX_QUEUES + 1];
 	unsigned int access_cap;
 	u8 isr;
 	u32 device_select;
@@ -384,6 +387,22 @@ static void bar_write(void *opaque, u64 offset, unsigned int size, u64 value)
 	}
 }
 
+/* The doorbells of the queues follow the BAR: with them a notification is no exit to here. */
+static void bar_moved(void *opaque, u64 base, bool attached)
+{
+	struct virtio_pci *vpci = opaque;
+	const struct virtio_ops *ops = vpci->dev->ops;
+	unsigned int queue;
+	int fd;
+
+	for (queue = 0; queue < vpci->dev->nr_queues; queue++) {
+		fd = ops->notify_fd ? ops->notify_fd(vpci->dev->opaque, queue) : -1;
+		if (fd >= 0)
+			vm_doorbell(&vpci->m->vm, base + BLOCK_NOTIFY + queue * NOTIFY_MULTIPLIER,
+				    fd, attached);
+	}
+}
+
 static const struct bus_ops bar_ops = { .read = bar_read, .write = bar_write };
 
 /*
@@ -464,11 +483,11 @@ static const struct virtio_transport pci_transport = {
 	.queue_interrupt = queue_interrupt, .config_interrupt = config_interrupt,
 };
 
-static void send_msi(void *opaque, u64 address, u32 data)
+static void send_msi(void *opaque, unsigned int vector, u64 address, u32 data)
 {
 	struct virtio_pci *vpci = opaque;
 
-	vm_signal_msi(&vpci->m->vm, address, data);
+	vm_irq_send(&vpci->m->vm, &vpci->irq[vector], address, data);
 }
 
 static unsigned int add_cap(struct virtio_pci *vpci, u8 type, u32 offset, u32 length, u32 extra)
@@ -515,6 +534,7 @@ struct virtio_pci *virtio_pci_create(struct machine *m, struct virtio_dev *dev, 
 		.class_code = class_code,
 		.revision = 1,
 	};
+	unsigned int i;
 
 	if (!vpci) {
 		report("out of memory");
@@ -522,9 +542,12 @@ struct virtio_pci *virtio_pci_create(struct machine *m, struct virtio_dev *dev, 
 	}
 	vpci->m = m;
 	vpci->dev = dev;
+	for (i = 0; i < ARRAY_SIZE(vpci->irq); i++)
+		vm_irq_init(&vpci->irq[i]);
 	pci_dev_init(&vpci->pci, &ident, &m->mmio);
 	vpci->pci.cfg[PCI_INT_PIN] = 1;
 	pci_add_bar(&vpci->pci, BAR_NR, BAR_SIZE, &bar_ops, vpci);
+	vpci->pci.bar[BAR_NR].moved = bar_moved;
 	vpci->msix.send = send_msi;
 	vpci->msix.opaque = vpci;
 	if (msix_init(&vpci->msix, &vpci->pci, dev->nr_queues + 1, BAR_NR, BLOCK_MSIX_TABLE,
@@ -553,5 +576,9 @@ void virtio_pci_reset(struct virtio_pci *vpci)
 
 void virtio_pci_destroy(struct virtio_pci *vpci)
 {
+	unsigned int i;
+
+	for (i = 0; vpci && i < ARRAY_SIZE(vpci->irq); i++)
+		vm_irq_destroy(&vpci->m->vm, &vpci->irq[i]);
 	free(vpci);
 }
