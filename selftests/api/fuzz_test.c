@@ -7,6 +7,7 @@
  * FUZZ_ROUNDS in the environment choose others.
  */
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -62,6 +63,11 @@ static const struct target_ioctl ioctls[] = {
 	ONE(VM_IOCTL, IRQ_LINE_STATUS, sizeof(struct minikvm_irq_level)),
 	ONE(VM_IOCTL, SIGNAL_MSI, sizeof(struct minikvm_msi)),
 	ONE(VM_IOCTL, SET_GSI_ROUTING, 8 + 48 * 4),
+	ONE(VM_IOCTL, IRQFD, sizeof(struct minikvm_irqfd)),
+	ONE(VM_IOCTL, IRQFD, sizeof(struct minikvm_irqfd)),
+	ONE(VM_IOCTL, IOEVENTFD, sizeof(struct minikvm_ioeventfd)),
+	ONE(VM_IOCTL, REGISTER_COALESCED_MMIO, sizeof(struct minikvm_coalesced_mmio_zone)),
+	ONE(VM_IOCTL, UNREGISTER_COALESCED_MMIO, sizeof(struct minikvm_coalesced_mmio_zone)),
 	ONE(VM_IOCTL, CREATE_PIT2, sizeof(struct minikvm_pit_config)),
 	ONE(VM_IOCTL, SET_IDENTITY_MAP_ADDR, 8),
 	ONE(VM_IOCTL, CREATE_IRQCHIP, 0),
@@ -119,6 +125,41 @@ static const uint32_t msrs[] = {
 	0xc0000103, 0x4b564d00, 0x4b564d01, 0x4b564d02, 0x4b564d03, 0x4b564d04,
 };
 
+/* One of a few eventfds, signalled now and then, and now and then at its end. */
+static int some_eventfd(void)
+{
+	static int fds[4];
+	int *fd = &fds[rnd() % ARRAY_SIZE(fds)];
+
+	if (*fd && rnd() % 8 == 0) {
+		close(*fd);
+		*fd = 0;
+	}
+	if (!*fd)
+		*fd = eventfd(0, EFD_NONBLOCK);
+	if (rnd() % 2 && write(*fd, &(uint64_t){ 1 }, 8) != 8)
+		tap_bail("eventfd: %s", strerror(errno));
+	return *fd;
+}
+
+static void mend_eventfds(unsigned long cmd, unsigned char *buf)
+{
+	struct minikvm_ioeventfd *io = (void *)buf;
+	struct minikvm_irqfd *irq = (void *)buf;
+
+	if (cmd == MINIKVM_IRQFD) {
+		irq->fd = some_eventfd();
+		irq->resamplefd = some_eventfd();
+		irq->flags &= 3;
+		irq->gsi %= 32;
+	} else {
+		io->fd = some_eventfd();
+		io->flags &= 0xf;
+		io->len = rnd() % 4 ? 1u << rnd() % 4 : 0;
+		io->addr %= 0x1000;
+	}
+}
+
 /* Puts counts that let the call get somewhere into what has a count. */
 static void mend(const struct target_ioctl *t, unsigned char *buf)
 {
@@ -139,6 +180,14 @@ static void mend(const struct target_ioctl *t, unsigned char *buf)
 	case MINIKVM_SET_GSI_ROUTING:
 		((struct minikvm_irq_routing *)buf)->nr = rnd() % 5;
 		((struct minikvm_irq_routing *)buf)->flags = rnd() % 8 == 0;
+		break;
+	case MINIKVM_IRQFD:
+	case MINIKVM_IOEVENTFD:
+		if (rnd() % 8)
+			mend_eventfds(t->cmd, buf);
+		break;
+	case MINIKVM_REGISTER_COALESCED_MMIO:
+		((struct minikvm_coalesced_mmio_zone *)buf)->pio &= 1;
 		break;
 	case MINIKVM_SET_IRQCHIP:
 		((struct minikvm_irqchip *)buf)->chip_id = rnd() % 4;
@@ -195,6 +244,9 @@ static void run_some(struct vm *vm)
 
 	for (i = 0; i < 3; i++) {
 		rnd_fill((unsigned char *)vcpu->run + 32, 64);
+		if (rnd() % 4 == 0)
+			rnd_fill((unsigned char *)vcpu->run +
+				 MINIKVM_COALESCED_MMIO_PAGE_OFFSET * 4096, 8);
 		if (rnd() % 8 == 0) {
 			rnd_fill((unsigned char *)vcpu->run, 2304);
 			vcpu->run->immediate_exit &= 1;
