@@ -54,6 +54,9 @@
 				 SECONDARY_EXEC_ENCLS_EXITING |			\
 				 SECONDARY_EXEC_TSC_SCALING |			\
 				 SECONDARY_EXEC_ENABLE_PML |			\
+				 SECONDARY_EXEC_DESC |				\
+				 SECONDARY_EXEC_RDRAND_EXITING |		\
+				 SECONDARY_EXEC_RDSEED_EXITING |		\
 				 SECONDARY_EXEC_XSAVES)
 #define PROC2_FORBIDDEN		0
 
@@ -108,6 +111,12 @@ static inline bool vmx_has_vpid(void)
 static inline bool vmx_has_pml(void)
 {
 	return vmx_caps.proc2 & SECONDARY_EXEC_ENABLE_PML && vmx_caps.ept & VMX_EPT_AD_BIT;
+}
+
+/* UMIP on a CPU without it: while the guest has it on, what it forbids exits. */
+static inline bool vmx_emulates_umip(void)
+{
+	return !boot_cpu_has(X86_FEATURE_UMIP) && (vmx_caps.proc2 & SECONDARY_EXEC_DESC);
 }
 
 static inline bool vmx_has_preemption_timer(void)

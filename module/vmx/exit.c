@@ -64,6 +64,8 @@ static const struct exit_entry exit_table[] = {
 	[EXIT_REASON_MWAIT_INSTRUCTION]	= { exit_monitor_mwait, "MWAIT" },
 	[EXIT_REASON_MONITOR_INSTRUCTION] = { exit_monitor_mwait, "MONITOR" },
 	[EXIT_REASON_TPR_BELOW_THRESHOLD] = { exit_tpr_threshold, "TPR below threshold" },
+	[EXIT_REASON_GDTR_IDTR]		= { exit_descriptor_table, "GDTR or IDTR access" },
+	[EXIT_REASON_LDTR_TR]		= { exit_descriptor_table, "LDTR or TR access" },
 	[EXIT_REASON_EPT_VIOLATION]	= { exit_ept_violation, "EPT violation", .event = true },
 	[EXIT_REASON_EPT_MISCONFIG]	= { exit_ept_misconfig, "EPT misconfiguration",
 					    .event = true },
@@ -74,7 +76,10 @@ static const struct exit_entry exit_table[] = {
 	[EXIT_REASON_PML_FULL]		= { exit_pml_full, "page-modification log full",
 					    .event = true },
 	[EXIT_REASON_XSETBV]		= { exit_xsetbv, "XSETBV" },
+	[EXIT_REASON_RDRAND]		= { exit_undefined, "RDRAND" },
+	[EXIT_REASON_VMFUNC]		= { exit_undefined, "VMFUNC" },
 	[EXIT_REASON_ENCLS]		= { exit_undefined, "ENCLS" },
+	[EXIT_REASON_RDSEED]		= { exit_undefined, "RDSEED" },
 };
 
 #define SHADOW_ANY	(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)

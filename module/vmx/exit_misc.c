@@ -95,12 +95,6 @@ enum exit_action exit_triple_fault(struct vcpu *vcpu)
 	return EXIT_TO_USER;
 }
 
-/* Hardware task switches are not emulated. */
-enum exit_action exit_task_switch(struct vcpu *vcpu)
-{
-	return vcpu_internal_error(vcpu, MINIKVM_INTERNAL_ERROR_EMULATION);
-}
-
 enum exit_action exit_interrupt_window(struct vcpu *vcpu)
 {
 	vcpu->stats.irq_window_exits++;

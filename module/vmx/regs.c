@@ -222,6 +222,13 @@ void vmx_set_cr4(struct vcpu *vcpu, unsigned long cr4)
 	unsigned long hw = cr4 & ~X86_CR4_MCE;
 
 	hw |= cr4_read_shadow() & X86_CR4_MCE;
+	if (vmx_emulates_umip()) {
+		if (cr4 & X86_CR4_UMIP)
+			vmcs_ctl_set_bits_proc2(to_vmx(vcpu), SECONDARY_EXEC_DESC);
+		else
+			vmcs_ctl_clear_bits_proc2(to_vmx(vcpu), SECONDARY_EXEC_DESC);
+		hw &= ~X86_CR4_UMIP;
+	}
 	vmcs_writel(CR4_READ_SHADOW, cr4);
 	vmcs_writel(GUEST_CR4, hw | vmx_caps.cr4_fixed0);
 	vcpu->cr4 = cr4;
@@ -235,7 +242,11 @@ void vmx_set_cr4(struct vcpu *vcpu, unsigned long cr4)
  */
 bool vmx_cr4_valid(struct vcpu *vcpu, unsigned long cr4)
 {
-	return !(cr4 & X86_CR4_VMXE) && !(cr4 & ~vmx_caps.cr4_fixed1);
+	unsigned long allowed = vmx_caps.cr4_fixed1;
+
+	if (vmx_emulates_umip())
+		allowed |= X86_CR4_UMIP;
+	return !(cr4 & X86_CR4_VMXE) && !(cr4 & ~allowed);
 }
 
 /* A bit is the guest's own only if its CPUID says that it exists. */

@@ -99,7 +99,9 @@ static void vmcs_init_controls(struct vcpu_vmx *vmx)
 	if (vmx->exits_disabled & MINIKVM_X86_DISABLE_EXITS_MWAIT)
 		proc &= ~(CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING);
 	proc2 = vmx_caps.proc2 & ~(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID |
-				   SECONDARY_EXEC_XSAVES | SECONDARY_EXEC_ENABLE_PML);
+				   SECONDARY_EXEC_DESC | SECONDARY_EXEC_RDRAND_EXITING |
+				   SECONDARY_EXEC_RDSEED_EXITING | SECONDARY_EXEC_XSAVES |
+				   SECONDARY_EXEC_ENABLE_PML);
 	if (!vmx->vpid)
 		proc2 &= ~SECONDARY_EXEC_ENABLE_VPID;
 
@@ -443,6 +445,7 @@ void vmx_cpuid_changed(struct vcpu *vcpu)
 	u32 proc2 = vmx->ctl.proc2;
 
 	proc2 &= ~(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID |
+		   SECONDARY_EXEC_RDRAND_EXITING | SECONDARY_EXEC_RDSEED_EXITING |
 		   SECONDARY_EXEC_XSAVES);
 	/* This one control stands for RDTSCP and RDPID. */
 	if (guest_has(vcpu, X86_FEATURE_RDTSCP) || guest_has(vcpu, X86_FEATURE_RDPID))
@@ -451,6 +454,11 @@ void vmx_cpuid_changed(struct vcpu *vcpu)
 		proc2 |= SECONDARY_EXEC_ENABLE_INVPCID;
 	if (guest_has(vcpu, X86_FEATURE_XSAVES))
 		proc2 |= SECONDARY_EXEC_XSAVES;
+	/* These two work unless they are made to exit, and then are #UD. */
+	if (!guest_has(vcpu, X86_FEATURE_RDRAND))
+		proc2 |= SECONDARY_EXEC_RDRAND_EXITING;
+	if (!guest_has(vcpu, X86_FEATURE_RDSEED))
+		proc2 |= SECONDARY_EXEC_RDSEED_EXITING;
 	vmcs_ctl_set_proc2(vmx, proc2 & vmx_caps.proc2);
 
 	vmx_cr4_update_owned(vcpu);

@@ -19,9 +19,14 @@ unsigned int guest_slice;
 module_param(guest_slice, uint, 0644);
 MODULE_PARM_DESC(guest_slice, "Longest stay in the guest, in TSC ticks; 0 (default): unbounded");
 
-/* Instructions that are #UD in a guest unless a control allows them. */
-static void hide_features(void)
+/*
+ * Instructions that are #UD in a guest unless a control allows them, and what
+ * a control makes possible that the CPU does not have.
+ */
+static void adjust_features(void)
 {
+	if (vmx_emulates_umip())
+		cpuid_cap_set(X86_FEATURE_UMIP);
 	if (!(vmx_caps.proc2 & SECONDARY_EXEC_ENABLE_RDTSCP)) {
 		cpuid_cap_clear(X86_FEATURE_RDTSCP);
 		cpuid_cap_clear(X86_FEATURE_RDPID);
@@ -39,7 +44,7 @@ static int vmx_setup(void)
 	err = vmx_caps_setup();
 	if (err)
 		return err;
-	hide_features();
+	adjust_features();
 	if (guest_slice && !vmx_has_preemption_timer())
 		pr_warn("guest_slice ignored: this CPU has no VMX-preemption timer\n");
 	vmx_ept_setup();

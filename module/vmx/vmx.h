@@ -277,6 +277,7 @@ enum exit_action exit_triple_fault(struct vcpu *vcpu);
 enum exit_action exit_interrupt_window(struct vcpu *vcpu);
 enum exit_action exit_nmi_window(struct vcpu *vcpu);
 enum exit_action exit_task_switch(struct vcpu *vcpu);
+enum exit_action exit_descriptor_table(struct vcpu *vcpu);
 enum exit_action exit_cpuid(struct vcpu *vcpu);
 enum exit_action exit_hlt(struct vcpu *vcpu);
 enum exit_action exit_skip(struct vcpu *vcpu);

@@ -132,6 +132,17 @@ void cpuid_cap_clear(unsigned int feature)
 }
 
 /**
+ * cpuid_cap_set - offer a feature that the host's CPU does not have
+ * @feature: X86_FEATURE_*
+ *
+ * For the vendor, at load time, when it can emulate the feature.
+ */
+void cpuid_cap_set(unsigned int feature)
+{
+	host_caps.word[feature / 32] |= BIT(feature & 31);
+}
+
+/**
  * cpuid_cap_has - may a guest be given this feature?
  * @feature: X86_FEATURE_*
  */

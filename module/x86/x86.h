@@ -49,6 +49,7 @@ void cpuid_defaults(struct vcpu *vcpu);		/* before any SET_CPUID2 */
 /* cpuid_host.c: what any guest may be offered. Load time, in this order. */
 void cpuid_host_init(void);			/* before vendor->setup() */
 void cpuid_cap_clear(unsigned int x86_feature);	/* the vendor cannot carry it */
+void cpuid_cap_set(unsigned int x86_feature);	/* the vendor emulates it */
 bool cpuid_cap_has(unsigned int x86_feature);
 
 /* ---- msr.c -------------------------------------------------------------- */

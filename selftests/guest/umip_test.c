@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * UMIP, by the CPU or by the hypervisor: level 0 still stores the descriptor tables' registers, level 3
+ * gets #GP, and without CR4.UMIP both do.
+ */
+#include "gvm.h"
+
+#define SYSCALL_VEC	0x80
+#define CR4_UMIP	(1ul << 11)
+
+extern uint8_t guest_idt[];
+extern uint64_t guest_gdt[];
+
+struct table {
+	uint16_t limit;
+	uint64_t base;
+} __attribute__((packed));
+
+static volatile int vec[5];
+static volatile uint64_t err[5];
+static volatile struct table gdt, idt;
+uint64_t user_stack[512] __attribute__((aligned(16)));
+
+/* clang-format off */
+asm(".pushsection .text\n"
+"	.globl run_user, run_user_back, run_user_rsp\n"
+"run_user:\n"				/* rdi: function; INT 80h is its way back */
+"	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
+"	mov %rsp, run_user_rsp(%rip)\n"
+"	pushq $0x33\n"
+"	lea user_stack+4088(%rip), %rax\n"
+"	push %rax\n"
+"	pushfq\n"
+"	pushq $0x3b\n"
+"	push %rdi\n"
+"	iretq\n"
+"run_user_back:\n"
+"	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
+"	ret\n"
+".popsection\n"
+".pushsection .data\n"
+"	.balign 8\n"
+"run_user_rsp: .quad 0\n"
+".popsection\n");
+/* clang-format on */
+
+void run_user(void (*fn)(void));
+extern char run_user_back[];
+extern volatile uint64_t run_user_rsp;
+
+static void on_return(struct guest_trap_frame *f)
+{
+	f->rip = (uint64_t)run_user_back;
+	f->cs = 0x08;
+	f->ss = 0x10;
+	f->rsp = run_user_rsp;
+}
+
+#define TRY(n, insn, inputs...)						\
+do {									\
+	uint64_t e__;							\
+	int v__;							\
+									\
+	GUEST_TRY(v__, e__, insn, , ##inputs);				\
+	vec[n] = v__;							\
+	err[n] = e__;							\
+} while (0)
+
+static void store_all(void)
+{
+	uint64_t word;
+
+	TRY(0, "sgdt (%%rdi)", "D"(&gdt));
+	TRY(1, "sidt (%%rdi)", "D"(&idt));
+	TRY(2, "sldt (%%rdi)", "D"(&word));
+	TRY(3, "str %%eax", "a"(0));
+	TRY(4, "smsw %%eax", "a"(0));
+}
+
+static void user_code(void)
+{
+	store_all();
+	asm volatile("int $0x80");
+}
+
+static bool all(int want)
+{
+	unsigned int i;
+
+	for (i = 0; i < 5; i++)
+		if (vec[i] != want || (want == EX_GP && err[i]))
+			return false;
+	return true;
+}
+
+static void level0(const char *text)
+{
+	uint64_t tr = 0xffffffffffffffff, ldt = 0xffffffff, msw = 0;
+
+	gdt.base = 0;
+	idt.base = 0;
+	store_all();
+	guest_check(all(-1) && gdt.base == (uint64_t)guest_gdt && gdt.limit > 64 && idt.base == (uint64_t)guest_idt &&
+		    idt.limit == 4095, text);
+	asm volatile("str %%rax; sldt %%ecx; smsw %%rdx" : "+a"(tr), "+c"(ldt), "+d"(msw));
+	guest_eq(tr, 0x40, "STR to a register");
+	guest_eq(ldt, 0, "SLDT to a register");
+	guest_eq(msw, read_cr0(), "SMSW to a register");
+	/* What loads these may exit as well. */
+	asm volatile("lgdt (%0); lidt (%1); lldt %w2" : : "r"(&gdt), "r"(&idt), "r"(0));
+	guest_check(guest_gdt[8] >> 41 & 1, "LGDT, LIDT and LLDT at level 0");
+}
+
+static void guest_main(void)
+{
+	uint16_t tr = 0x40;
+
+	guest_idt[16 * SYSCALL_VEC + 5] |= 3 << 5;
+	guest_set_handler(SYSCALL_VEC, on_return);
+	guest_gdt[8] |= 1ul << 41;
+	level0("without UMIP level 0 stores the tables' registers");
+	run_user(user_code);
+	guest_check(all(-1), "without UMIP level 3 does, too");
+	write_cr4(read_cr4() | CR4_UMIP);
+	guest_check(read_cr4() & CR4_UMIP, "CR4.UMIP stays");
+	level0("with UMIP level 0 stores the tables' registers");
+	guest_gdt[8] &= ~(1ul << 41);
+	asm volatile("ltr %0" : : "r"(tr));
+	guest_check(guest_gdt[8] >> 41 & 1, "LTR at level 0 makes the TSS busy");
+	run_user(user_code);
+	guest_check(all(EX_GP), "with UMIP level 3 gets #GP from all five");
+	write_cr4(read_cr4() & ~CR4_UMIP);
+	run_user(user_code);
+	guest_check(all(-1), "and none once it is off again");
+	guest_done();
+}
+
+int main(void)
+{
+	struct gvm *vm;
+
+	gvm_start();
+	if (!gvm_cpuid_has(7, 0, 2, 2))
+		tap_skip_all("the device offers no UMIP");
+	vm = gvm_create(1, 0);
+	gvm_enter64(vm, 0, guest_main);
+	gvm_run_done(vm);
+	gvm_destroy(vm);
+	return gvm_finish();
+}
