@@ -12,7 +12,7 @@
 #define RAM_PAGE	(GUEST_FREE + 0x10000)	/* the CPU's own answer */
 #define DEV_PAGE	(GUEST_FREE + 0x20000)	/* what the host's device holds */
 #define BUF		(GUEST_FREE + 0x30000)	/* plain memory on the other side of a string move */
-#define PAGE		0x1000u
+#define PAGE		0x2000u		/* two of them: accesses may cross */
 
 
 struct form {
@@ -109,7 +109,7 @@ F64("rolw (%rdi)", CFO)			F64("rcrl $9, (%rdi)", CFO)
 F64("mull (%rdi)", CFO)			F64("imulq (%rdi)", CFO)
 F64("imull $77, (%rdi), %eax", CFO)	F64("xor %edx, %edx; divl (%rdi)", NOF)
 F64("mov $2, %edx; idivq (%rdi)", NOF)	F64("bsfl (%rdi), %eax", ZFO)
-F64("bsrq (%rdi), %rax", ZFO)		F64("btl %eax, (%rdi)", CFO)
+F64("bsrq (%rdi), %rax", ZFO)		F64("mov $77, %eax; btl %eax, (%rdi)", CFO)
 F64("mov $777, %eax; lock btsl %eax, (%rdi)", CFO)
 F64("mov $-9, %rax; btcq %rax, (%rdi)", CFO)
 F64("cmpxchgl %ecx, (%rdi)", LOGIC)

@@ -296,6 +296,13 @@ static void test_exception(void)
 	tap_eq(tss(TSS_B)->link, SEL_A, "#GP through a task gate: the link");
 }
 
+static bool stock(void)
+{
+	const char *dev = getenv("DEV");
+
+	return dev && strstr(dev, "/kvm");
+}
+
 static void test_16bit(void)
 {
 	start(t_jmp16);
@@ -306,7 +313,11 @@ static void test_16bit(void)
 	       (regs.rdi & 0xffff) == 0x3333, "JMP to a 16-bit task: registers");
 	tap_eq(regs.rip, at(c_hlt) + 1, "JMP to a 16-bit task: IP");
 	tap_eq(sregs.cs.selector, SEL_CODE16, "JMP to a 16-bit task: CS");
-	tap_eq(tss(TSS_A)->eip, at(t_jmp16) + 7, "JMP to a 16-bit task: the old task is saved in 32 bits");
+	if (stock())		/* stock KVM 6.1 saves the old task as the new one is */
+		tap_skip("JMP to a 16-bit task: the old task is saved in 32 bits");
+	else
+		tap_eq(tss(TSS_A)->eip, at(t_jmp16) + 7,
+		       "JMP to a 16-bit task: the old task is saved in 32 bits");
 }
 
 /* The new task runs at level 3, or in virtual-8086 mode, and comes back to level 0 through an interrupt gate. */
@@ -396,13 +407,6 @@ static void test_software_faults(void)
 	if (run("a task with its debug trap bit")) {
 		tap_eq(*(uint32_t *)(ram + FAULT), 1, "a task with its debug trap bit: #DB");
 	}
-}
-
-static bool stock(void)
-{
-	const char *dev = getenv("DEV");
-
-	return dev && strstr(dev, "/kvm");
 }
 
 int main(void)
