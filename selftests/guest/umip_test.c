@@ -19,6 +19,7 @@ struct table {
 static volatile int vec[5];
 static volatile uint64_t err[5];
 static volatile struct table gdt, idt;
+static volatile bool smsw_too;		/* the CPU does it: a hypervisor cannot make SMSW exit */
 uint64_t user_stack[512] __attribute__((aligned(16)));
 
 /* clang-format off */
@@ -87,9 +88,12 @@ static bool all(int want)
 {
 	unsigned int i;
 
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < 5; i++) {
+		if (i == 4 && !smsw_too)
+			continue;
 		if (vec[i] != want || (want == EX_GP && err[i]))
 			return false;
+	}
 	return true;
 }
 
@@ -107,7 +111,7 @@ static void level0(const char *text)
 	guest_eq(ldt, 0, "SLDT to a register");
 	guest_eq(msw, read_cr0(), "SMSW to a register");
 	/* What loads these may exit as well. */
-	asm volatile("lgdt (%0); lidt (%1); lldt %w2" : : "r"(&gdt), "r"(&idt), "r"(0));
+	asm volatile("lgdt (%0); lidt (%1); lldt %w2" : : "r"(&gdt), "r"(&idt), "r"(0) : "memory");
 	guest_check(guest_gdt[8] >> 41 & 1, "LGDT, LIDT and LLDT at level 0");
 }
 
@@ -125,10 +129,10 @@ static void guest_main(void)
 	guest_check(read_cr4() & CR4_UMIP, "CR4.UMIP stays");
 	level0("with UMIP level 0 stores the tables' registers");
 	guest_gdt[8] &= ~(1ul << 41);
-	asm volatile("ltr %0" : : "r"(tr));
+	asm volatile("ltr %0" : : "r"(tr) : "memory");
 	guest_check(guest_gdt[8] >> 41 & 1, "LTR at level 0 makes the TSS busy");
 	run_user(user_code);
-	guest_check(all(EX_GP), "with UMIP level 3 gets #GP from all five");
+	guest_check(all(EX_GP), "with UMIP level 3 gets #GP");
 	write_cr4(read_cr4() & ~CR4_UMIP);
 	run_user(user_code);
 	guest_check(all(-1), "and none once it is off again");
@@ -138,11 +142,14 @@ static void guest_main(void)
 int main(void)
 {
 	struct gvm *vm;
+	uint32_t r[4];
 
 	gvm_start();
 	if (!gvm_cpuid_has(7, 0, 2, 2))
 		tap_skip_all("the device offers no UMIP");
 	vm = gvm_create(1, 0);
+	cpuid(7, 0, r);
+	*(bool *)gvm_guest(vm, &smsw_too) = r[2] >> 2 & 1;
 	gvm_enter64(vm, 0, guest_main);
 	gvm_run_done(vm);
 	gvm_destroy(vm);
