@@ -59,8 +59,10 @@ void vcpu_kick(struct vcpu *vcpu)
 
 	/* The request is visible before the mode is read. */
 	smp_mb();
-	if (rcuwait_wake_up(&vcpu->wait))
+	if (rcuwait_wake_up(&vcpu->wait)) {
+		WRITE_ONCE(vcpu->ready, true);
 		return;
+	}
 
 	preempt_disable();
 	/* Reading first spares the line that the vCPU's entries write. */

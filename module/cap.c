@@ -12,6 +12,7 @@
 #include "minikvm.h"
 #include "memslot.h"
 #include "irqchip/irqchip.h"
+#include "irqchip/lapic.h"
 #include "x86/sync_regs.h"
 
 #define X2APIC_API_FLAGS	(MINIKVM_X2APIC_API_USE_32BIT_IDS |	\
@@ -91,7 +92,6 @@ long check_extension(struct vm *vm, long cap)
 	case MINIKVM_CAP_GET_MSR_FEATURES:
 	case MINIKVM_CAP_ENABLE_CAP:
 	case MINIKVM_CAP_ENABLE_CAP_VM:
-	case MINIKVM_CAP_VAPIC:
 	case MINIKVM_CAP_PIT:
 	case MINIKVM_CAP_REINJECT_CONTROL:
 	case MINIKVM_CAP_SPLIT_IRQCHIP:
@@ -109,6 +109,9 @@ long check_extension(struct vm *vm, long cap)
 	case MINIKVM_CAP_ENFORCE_PV_FEATURE_CPUID:
 	case MINIKVM_CAP_SYS_ATTRIBUTES:
 		return 1;
+	case MINIKVM_CAP_VAPIC:
+		/* Of use only where each access to the TPR exits. */
+		return !lapic_tpr_mapped;
 	case MINIKVM_CAP_COALESCED_MMIO:
 		return MINIKVM_COALESCED_MMIO_PAGE_OFFSET;
 	case MINIKVM_CAP_ADJUST_CLOCK:

@@ -83,6 +83,7 @@ enum vcpu_request {
 	REQ_TLB_FLUSH,		/* EPT translations of this VM went stale */
 	REQ_TLB_FLUSH_GUEST,	/* drop this vCPU's linear translations */
 	REQ_TRIPLE_FAULT,	/* leave with MINIKVM_EXIT_SHUTDOWN */
+	REQ_APIC,		/* what the CPU does for the APIC changed: apic_changed() */
 	REQ_CLOCK_UPDATE,	/* refresh the guest's pvclock page */
 	REQ_IOAPIC_EOI,		/* split irqchip: tell userspace's I/O APIC */
 	REQ_TPR_ACCESS,		/* leave with MINIKVM_EXIT_TPR_ACCESS */
@@ -197,6 +198,8 @@ struct vcpu {
 	struct pid __rcu *pid;		/* the thread that runs it; vcpu_yield.c */
 	bool ready;			/* that thread waits for a CPU */
 	u32 halt_poll_ns;		/* how long a HLT is waited out awake */
+	bool spinning;			/* in vcpu_on_spin() */
+	bool spin_passed_over;		/* ... and was passed over by another one there */
 
 	/* RUN in progress. */
 	int run_errno;
@@ -331,6 +334,8 @@ struct mmu_state {
 	struct page *root_page;
 	hpa_t root_hpa;
 	unsigned long nr_pages;		/* table pages, root included */
+	struct page *apic_page;		/* see mmu/apic_page.c; NULL: not used */
+	bool apic_page_shown;
 	/* Host mm invalidation: see mmu/notifier.c. */
 	struct mmu_notifier notifier;
 	unsigned long notifier_seq;
@@ -375,6 +380,7 @@ struct vm {
 	struct vcpu *vcpus[MK_MAX_VCPUS];	/* published with nr_vcpus */
 	int nr_vcpus;			/* atomic: smp_load_acquire() */
 	int created_vcpus;		/* under @lock: reserved places */
+	int last_boosted;		/* index in @vcpus: a hint of vcpu_on_spin() */
 	u32 bsp_id;
 
 	/* ENABLE_CAP. */
@@ -513,6 +519,14 @@ struct minikvm_vendor_ops {
 	void (*set_shadow)(struct vcpu *vcpu, u32 mask);
 	/* TPR or pending-interrupt priority changed; only if TPR shadow is used. */
 	void (*update_tpr)(struct vcpu *vcpu, int tpr, int max_irr);
+	/*
+	 * @apic_changed: IA32_APIC_BASE, ioapic_eoi_vectors() or guest_debug changed:
+	 * choose anew what the CPU does for the in-kernel APIC, lapic_set_delivers() included.
+	 * @set_virtual_irqs: only if it delivers: the highest vectors requested and
+	 * in service, -1 for none.
+	 */
+	void (*apic_changed)(struct vcpu *vcpu);
+	void (*set_virtual_irqs)(struct vcpu *vcpu, int request, int service);
 
 	/* Registers. @cache_reg fills vcpu->regs[] etc. for one enum vcpu_reg. */
 	void (*cache_reg)(struct vcpu *vcpu, int reg);
@@ -619,7 +633,8 @@ void vcpu_preempt_init(struct vcpu *vcpu);
 /* vcpu_yield.c */
 void vcpu_track_thread(struct vcpu *vcpu);
 void vcpu_forget_thread(struct vcpu *vcpu);
-bool vcpu_yield_to(struct vcpu *target);
+int vcpu_yield_to(struct vcpu *target);		/* >0: its thread has this CPU */
+void vcpu_on_spin(struct vcpu *vcpu);
 enum exit_action vcpu_internal_error(struct vcpu *vcpu, u32 suberror);
 
 static inline void vcpu_set_request(struct vcpu *vcpu, enum vcpu_request req)

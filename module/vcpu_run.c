@@ -225,6 +225,8 @@ static enum exit_action vcpu_handle_requests(struct vcpu *vcpu)
 	}
 	if (vcpu_take_request(vcpu, REQ_DIRTY_LOG))
 		vendor->dirty_log_switch(vcpu);
+	if (vcpu_take_request(vcpu, REQ_APIC))
+		vendor->apic_changed(vcpu);
 	if (vcpu_take_request(vcpu, REQ_CLOCK_UPDATE))
 		pvclock_update(vcpu);
 	if (vcpu_take_request(vcpu, REQ_STEAL_UPDATE))

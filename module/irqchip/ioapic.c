@@ -191,6 +191,18 @@ bool ioapic_handles_vector(struct vm *vm, u8 vector)
 }
 
 /**
+ * ioapic_eoi_vectors - vectors for which ioapic_handles_vector() is true
+ * @vm: the VM
+ * @vectors: 256 bits, filled in
+ *
+ * Context: any; no lock.
+ */
+void ioapic_eoi_vectors(struct vm *vm, unsigned long *vectors)
+{
+	bitmap_copy(vectors, vm->ioapic ? vm->ioapic->ack_vectors : vm->split_eoi_vectors, 256);
+}
+
+/**
  * ioapic_eoi - a local APIC finished a vector
  * @vcpu: whose
  * @vector: which
@@ -246,7 +258,10 @@ static void ioapic_scan(struct ioapic *ioapic)
 		    irq_ack_wanted(ioapic->vm, MINIKVM_IRQCHIP_IOAPIC, pin))
 			__set_bit(e->fields.vector, vectors);
 	}
+	if (bitmap_equal(ioapic->ack_vectors, vectors, 256))
+		return;
 	bitmap_copy(ioapic->ack_vectors, vectors, 256);
+	lapic_eoi_vectors_changed(ioapic->vm);
 }
 
 /**

@@ -155,12 +155,26 @@ bool vcpu_irq_pending(struct vcpu *vcpu)
 }
 
 /**
+ * vcpu_irq_injectable - is there an interrupt that must be injected
+ * @vcpu: the vCPU, by its own thread
+ *
+ * Return: as vcpu_irq_pending(), but for those that the CPU delivers from the
+ * APIC's registers itself.
+ */
+bool vcpu_irq_injectable(struct vcpu *vcpu)
+{
+	if (!vcpu->lapic)
+		return false;
+	return vcpu_pic_pending(vcpu) || (!lapic_delivers(vcpu) && lapic_pending(vcpu) >= 0);
+}
+
+/**
  * vcpu_irq_ack - the processor takes the interrupt
  * @vcpu: the vCPU, by its own thread
  *
  * ExtINT comes before the APIC's own vectors: it is not prioritized by them.
  *
- * Return: the vector, now in service; -1 if there is none.
+ * Return: the vector, now in service; -1 if there is none to be injected.
  */
 int vcpu_irq_ack(struct vcpu *vcpu)
 {
@@ -170,6 +184,8 @@ int vcpu_irq_ack(struct vcpu *vcpu)
 		return -1;
 	if (vcpu_pic_pending(vcpu))
 		return vcpu_pic_ack(vcpu);
+	if (lapic_delivers(vcpu))
+		return -1;
 	vector = lapic_pending(vcpu);
 	if (vector >= 0)
 		lapic_accept(vcpu, vector);

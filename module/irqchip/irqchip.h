@@ -63,4 +63,5 @@ int pic_read_irq(struct vm *vm);		/* vector, acknowledges */
  */
 void ioapic_eoi(struct vcpu *vcpu, u8 vector, bool level);
 bool ioapic_handles_vector(struct vm *vm, u8 vector);
+void ioapic_eoi_vectors(struct vm *vm, unsigned long *vectors);
 #endif

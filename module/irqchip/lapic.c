@@ -29,6 +29,9 @@
 
 static int lapic_highest_irr(struct lapic *apic)
 {
+	/* Who told the CPU of the requests so far must tell it of these, too. */
+	if (lapic_collect(apic) && apic->delivers)
+		vcpu_set_request(apic->vcpu, REQ_EVENT);
 	if (!READ_ONCE(apic->irr_pending))
 		return -1;
 	return apic_vector_highest(apic->regs, LAPIC_IRR);
@@ -36,7 +39,7 @@ static int lapic_highest_irr(struct lapic *apic)
 
 static u32 lapic_update_ppr(struct lapic *apic)
 {
-	u32 ppr = apic_ppr(apic_reg(apic->regs, LAPIC_TPR), apic->isr_highest);
+	u32 ppr = apic_ppr(apic_reg(apic->regs, LAPIC_TPR), apic_isr_highest(apic));
 
 	if (ppr != apic_reg(apic->regs, LAPIC_PPR))
 		apic_reg_set(apic->regs, LAPIC_PPR, ppr);
@@ -114,17 +117,26 @@ void lapic_recheck(struct lapic *apic)
 void lapic_eoi(struct lapic *apic)
 {
 	struct vcpu *vcpu = apic->vcpu;
-	int vector = apic->isr_highest;
+	int vector = apic_isr_highest(apic);
 
 	/* An EOI with nothing in service is legal and does nothing. */
 	if (vector < 0)
 		return;
 	__clear_bit(vector & 31, apic_vector_word(apic->regs, LAPIC_ISR, vector));
 	apic->isr_highest = apic_vector_highest(apic->regs, LAPIC_ISR);
+	lapic_sync(vcpu);
+
+	lapic_eoi_broadcast(apic, vector);
+	lapic_recheck(apic);
+}
+
+/* The service of @vector is over: who outside this APIC wants to know? */
+void lapic_eoi_broadcast(struct lapic *apic, u8 vector)
+{
+	struct vcpu *vcpu = apic->vcpu;
 
 	if (ioapic_handles_vector(vcpu->vm, vector))
 		ioapic_eoi(vcpu, vector, apic_vector_test(apic->regs, LAPIC_TMR, vector));
-	lapic_recheck(apic);
 }
 
 /* ---- local sources ---------------------------------------------------------- */
@@ -225,6 +237,28 @@ void *lapic_regs_page(struct vcpu *vcpu)
 	return vcpu->lapic->regs;
 }
 
+/**
+ * lapic_at_default - are the registers at the address where a PC has them
+ * @vcpu: any vCPU
+ *
+ * Return: true for an xAPIC at 0xfee00000.
+ */
+bool lapic_at_default(struct vcpu *vcpu)
+{
+	u64 base = READ_ONCE(vcpu->apic_base) & ~(u64)APIC_BASE_BSP;
+
+	return vcpu->lapic && base == (APIC_BASE_DEFAULT | APIC_BASE_ENABLE);
+}
+
+/**
+ * lapic_is_x2apic - are the registers MSRs
+ * @vcpu: any vCPU
+ */
+bool lapic_is_x2apic(struct vcpu *vcpu)
+{
+	return vcpu->lapic && apic_x2apic(vcpu->lapic);
+}
+
 /* ---- task priority ------------------------------------------------------------ */
 
 /**
@@ -256,6 +290,8 @@ static bool lapic_apply_base(struct vcpu *vcpu, u64 value)
 	u64 changed = vcpu->apic_base ^ value;
 
 	WRITE_ONCE(vcpu->apic_base, value);
+	if (apic && changed)
+		vendor->apic_changed(vcpu);
 	if (changed & APIC_BASE_ENABLE)
 		cpuid_update_runtime(vcpu);
 	if (!apic || !(changed & APIC_BASE_MODE))
@@ -371,6 +407,7 @@ int lapic_create(struct vcpu *vcpu)
 		return -ENOMEM;
 	}
 	apic->vcpu = vcpu;
+	apic->posts = lapic_posting;
 	apic->isr_highest = -1;
 	apic->nr_lvt = LAPIC_NR_LVT;
 	lapic_timer_init(apic);
@@ -429,6 +466,8 @@ static void lapic_reset_regs(struct lapic *apic)
 		apic_reg_set(regs, LAPIC_TMR + i * 0x10, 0);
 	}
 	apic->isr_highest = -1;
+	apic->was_sw_enabled = false;
+	lapic_discard_posted(apic);
 	/* Someone may be setting an IRR bit right now: a hint, so leave it up. */
 	WRITE_ONCE(apic->irr_pending, true);
 	WRITE_ONCE(apic->errors, 0);
@@ -461,9 +500,11 @@ void lapic_reset(struct vcpu *vcpu, bool init)
 	if (!init)
 		apic_reg_set(apic->regs, LAPIC_ID, vcpu->id << 24);
 	vcpu->apic_attention = 0;
+	vendor->apic_changed(vcpu);
 	lapic_reset_regs(apic);
 	lapic_timer_set_mode(apic);
 	lapic_timer_set_divide(apic);
+	lapic_sync(vcpu);
 	lapic_map_update(vcpu->vm);
 	vcpu_set_request(vcpu, REQ_EVENT);
 }
@@ -485,6 +526,7 @@ int lapic_get_state(struct vcpu *vcpu, struct minikvm_lapic_state *s)
 
 	if (!apic)
 		return -EINVAL;
+	lapic_sync(vcpu);
 	lapic_update_ppr(apic);
 	/* In this order a timer that fires meanwhile is seen at least once. */
 	count = lapic_timer_count(apic);
@@ -521,9 +563,12 @@ int lapic_set_state(struct vcpu *vcpu, const struct minikvm_lapic_state *s)
 		apic_reg_set(apic->regs, LAPIC_LDR, x2apic_ldr(vcpu->id));
 	}
 	WRITE_ONCE(apic->errors, 0);
+	apic->was_sw_enabled = apic_sw_enabled(apic);
 	apic->isr_highest = apic_vector_highest(apic->regs, LAPIC_ISR);
+	lapic_discard_posted(apic);
 	WRITE_ONCE(apic->irr_pending, true);
 	lapic_update_ppr(apic);
+	lapic_sync(vcpu);
 
 	lapic_timer_set_mode(apic);
 	lapic_timer_set_divide(apic);

@@ -55,6 +55,21 @@ void lapic_nmi_wd(struct vcpu *vcpu);			/* LINT1/virtual wire NMI */
 bool vcpu_irq_pending(struct vcpu *vcpu);
 int vcpu_irq_ack(struct vcpu *vcpu);
 
+/* As vcpu_irq_pending(): is there one that the CPU does not deliver by itself? */
+bool vcpu_irq_injectable(struct vcpu *vcpu);
+
+/* lapic_virt.c: the CPU works on the register page. */
+extern bool lapic_posting, lapic_tpr_mapped;
+void lapic_eoi_vectors_changed(struct vm *vm);
+void lapic_sync(struct vcpu *vcpu);
+bool lapic_delivers(struct vcpu *vcpu);
+void lapic_set_delivers(struct vcpu *vcpu, bool delivers);
+void lapic_virtual_write(struct vcpu *vcpu, u32 offset);
+void lapic_virtual_eoi(struct vcpu *vcpu, u8 vector);
+void lapic_x2apic_reads(struct vcpu *vcpu, u64 *registers);
+bool lapic_at_default(struct vcpu *vcpu);	/* an xAPIC at the default address */
+bool lapic_is_x2apic(struct vcpu *vcpu);
+
 /* Task priority, CR8. */
 unsigned long lapic_get_cr8(struct vcpu *vcpu);
 void lapic_set_tpr(struct vcpu *vcpu, unsigned long cr8);

@@ -16,8 +16,14 @@
  * @vcpu: whose
  * @regs: the register page, in struct minikvm_lapic_state's layout. IRR and
  *	TMR bits are set by anyone with atomic operations; all else belongs to
- *	the holder of vcpu->mutex.
+ *	the holder of vcpu->mutex, and to the CPU while it is in the guest.
  * @nr_lvt: entries of its local vector table: LAPIC_NR_LVT or LAPIC_MAX_LVT
+ * @posts: others leave their requests in @posted and not in the IRR
+ * @delivers: the CPU delivers interrupts from @regs itself; then @irr_pending
+ *	and @isr_highest are not kept
+ * @posted: vectors requested and not yet in the IRR; any context
+ * @any_posted: false only if no bit of @posted is set
+ * @was_sw_enabled: LAPIC_SVR_ENABLED as last acted upon
  * @irr_pending: false only if no IRR bit is set
  * @isr_highest: highest vector in service, -1 if none
  * @errors: BIT(ESR_*) since the last write of the ESR; any context
@@ -36,9 +42,14 @@ struct lapic {
 	struct vcpu *vcpu;
 	void *regs;
 	int nr_lvt;
+	bool posts;
+	bool delivers;
+	bool any_posted;
+	bool was_sw_enabled;
 	bool irr_pending;
 	int isr_highest;
 	unsigned long errors;
+	DECLARE_BITMAP(posted, 256);
 
 	struct hrtimer timer;
 	int timer_cpu;
@@ -78,16 +89,46 @@ static inline bool apic_sw_enabled(const struct lapic *apic)
 	return apic_reg(apic->regs, LAPIC_SVR) & LAPIC_SVR_ENABLED;
 }
 
+/* Highest vector in service, -1 if none. */
+static inline int apic_isr_highest(const struct lapic *apic)
+{
+	if (apic->delivers)
+		return apic_vector_highest(apic->regs, LAPIC_ISR);
+	return apic->isr_highest;
+}
+
 /* lapic.c: a local source (LVT entry) or an error; any context. */
 void lapic_local_deliver(struct lapic *apic, u32 lvt);
 void lapic_error(struct lapic *apic, int esr_bit);
 void lapic_recheck(struct lapic *apic);		/* priority fell: look again */
 void lapic_eoi(struct lapic *apic);
+void lapic_eoi_broadcast(struct lapic *apic, u8 vector);
+
+/* lapic_virt.c */
+bool lapic_post(struct lapic *apic, u8 vector);
+bool lapic_collect(struct lapic *apic);
+void lapic_discard_posted(struct lapic *apic);
 
 /* lapic_vapic.c */
 void lapic_report_tpr(struct lapic *apic, bool write);
 
 /* lapic_regs.c */
+#define LAPIC_REG_BIT(offset)	BIT_ULL((offset) >> 4)
+#define LAPIC_REG_BANK(offset)	(0xffull << ((offset) >> 4))
+
+/* Registers that can be read in both modes. */
+#define LAPIC_READABLE									\
+	(LAPIC_REG_BIT(LAPIC_ID) | LAPIC_REG_BIT(LAPIC_VERSION) |			\
+	 LAPIC_REG_BIT(LAPIC_TPR) | LAPIC_REG_BIT(LAPIC_PPR) |				\
+	 LAPIC_REG_BIT(LAPIC_LDR) | LAPIC_REG_BIT(LAPIC_SVR) |				\
+	 LAPIC_REG_BANK(LAPIC_ISR) | LAPIC_REG_BANK(LAPIC_TMR) |			\
+	 LAPIC_REG_BANK(LAPIC_IRR) | LAPIC_REG_BIT(LAPIC_ESR) |				\
+	 LAPIC_REG_BIT(LAPIC_ICR) | LAPIC_REG_BIT(LAPIC_LVTT) |				\
+	 LAPIC_REG_BIT(LAPIC_LVT_THERMAL) | LAPIC_REG_BIT(LAPIC_LVT_PERF) |		\
+	 LAPIC_REG_BIT(LAPIC_LVT_LINT0) | LAPIC_REG_BIT(LAPIC_LVT_LINT1) |		\
+	 LAPIC_REG_BIT(LAPIC_LVT_ERROR) | LAPIC_REG_BIT(LAPIC_TMICT) |			\
+	 LAPIC_REG_BIT(LAPIC_TMCCT) | LAPIC_REG_BIT(LAPIC_TDCR))
+
 int lapic_reg_write(struct lapic *apic, u32 offset, u32 val);
 
 /* lapic_pv.c: parts of lapic_sync_to_guest() and lapic_sync_from_guest() */

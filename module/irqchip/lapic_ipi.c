@@ -20,6 +20,7 @@
 #include <linux/slab.h>
 
 #include "../minikvm.h"
+#include "../mmu/mmu.h"
 #include "../x86/x86.h"
 #include "lapic_impl.h"
 
@@ -127,13 +128,17 @@ void lapic_map_update(struct vm *vm)
 {
 	struct apic_map *map, *old;
 	struct vcpu *vcpu;
+	bool all_xapic = true;
 	u32 max_id = 0xff;
 	int i, nr;
 
 	mutex_lock(&vm->apic_map_lock);
 	nr = vm_nr_vcpus(vm);
-	for (i = 0; i < nr; i++)
-		max_id = max(max_id, vm->vcpus[i]->id);
+	for (i = 0; i < nr; i++) {
+		vcpu = vm->vcpus[i];
+		max_id = max(max_id, vcpu->id);
+		all_xapic &= lapic_at_default(vcpu);
+	}
 
 	map = kvzalloc(struct_size(map, phys, max_id + 1), GFP_KERNEL_ACCOUNT);
 	if (map) {
@@ -146,6 +151,7 @@ void lapic_map_update(struct vm *vm)
 		}
 	}
 	old = rcu_replace_pointer(vm->apic_map, map, lockdep_is_held(&vm->apic_map_lock));
+	mmu_apic_page_show(vm, all_xapic);
 	mutex_unlock(&vm->apic_map_lock);
 	if (old)
 		kvfree_rcu(old, rcu);
@@ -183,9 +189,15 @@ static int lapic_take_vector(struct lapic *apic, u8 vector, bool level)
 	}
 
 	/* Who set the bit before us announced it, or is about to. */
-	if (test_and_set_bit(vector & 31, apic_vector_word(apic->regs, LAPIC_IRR, vector)))
-		return 1;
-	WRITE_ONCE(apic->irr_pending, true);
+	if (apic->posts) {
+		if (!lapic_post(apic, vector))
+			return 1;
+	} else {
+		if (test_and_set_bit(vector & 31,
+				     apic_vector_word(apic->regs, LAPIC_IRR, vector)))
+			return 1;
+		WRITE_ONCE(apic->irr_pending, true);
+	}
 	vcpu_request(vcpu, REQ_EVENT);
 	return 1;
 }

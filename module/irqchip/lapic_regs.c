@@ -15,22 +15,11 @@
 #include "../x86/x86.h"
 #include "lapic_impl.h"
 
-#define REG_BIT(offset)		BIT_ULL((offset) >> 4)
-#define REG_BANK(offset)	(0xffull << ((offset) >> 4))
-
-/* Registers that can be read in both modes. */
-#define READABLE (REG_BIT(LAPIC_ID) | REG_BIT(LAPIC_VERSION) | REG_BIT(LAPIC_TPR) |	\
-		  REG_BIT(LAPIC_PPR) | REG_BIT(LAPIC_LDR) | REG_BIT(LAPIC_SVR) |	\
-		  REG_BANK(LAPIC_ISR) | REG_BANK(LAPIC_TMR) | REG_BANK(LAPIC_IRR) |	\
-		  REG_BIT(LAPIC_ESR) | REG_BIT(LAPIC_ICR) | REG_BIT(LAPIC_LVTT) |	\
-		  REG_BIT(LAPIC_LVT_THERMAL) | REG_BIT(LAPIC_LVT_PERF) |		\
-		  REG_BIT(LAPIC_LVT_LINT0) | REG_BIT(LAPIC_LVT_LINT1) |			\
-		  REG_BIT(LAPIC_LVT_ERROR) | REG_BIT(LAPIC_TMICT) |			\
-		  REG_BIT(LAPIC_TMCCT) | REG_BIT(LAPIC_TDCR))
-#define READABLE_XAPIC (REG_BIT(LAPIC_APR) | REG_BIT(LAPIC_DFR) | REG_BIT(LAPIC_ICR2))
+#define READABLE_XAPIC (LAPIC_REG_BIT(LAPIC_APR) | LAPIC_REG_BIT(LAPIC_DFR) |		\
+			LAPIC_REG_BIT(LAPIC_ICR2))
 
 /* Registers of the xAPIC page; touching anything else there is an error. */
-#define DEFINED_XAPIC (READABLE | READABLE_XAPIC | REG_BIT(LAPIC_EOI))
+#define DEFINED_XAPIC (LAPIC_READABLE | READABLE_XAPIC | LAPIC_REG_BIT(LAPIC_EOI))
 
 /* Writable bits of LVTT, LVT_THERMAL, ... LVT_ERROR; the timer's mode is added. */
 static const u32 lvt_writable[LAPIC_MAX_LVT] = {
@@ -45,13 +34,13 @@ static const u32 lvt_writable[LAPIC_MAX_LVT] = {
 
 static bool lapic_readable(struct lapic *apic, u32 offset)
 {
-	u64 mask = READABLE;
+	u64 mask = LAPIC_READABLE;
 
 	if (!apic_x2apic(apic))
 		mask |= READABLE_XAPIC;
 	if (apic->nr_lvt == LAPIC_MAX_LVT)
-		mask |= REG_BIT(LAPIC_LVT_CMCI);
-	return offset < 0x400 && (mask & REG_BIT(offset));
+		mask |= LAPIC_REG_BIT(LAPIC_LVT_CMCI);
+	return offset < 0x400 && (mask & LAPIC_REG_BIT(offset));
 }
 
 static u32 lapic_reg_read(struct lapic *apic, u32 offset)
@@ -64,7 +53,7 @@ static u32 lapic_reg_read(struct lapic *apic, u32 offset)
 	case LAPIC_TMCCT:
 		return lapic_timer_count(apic);
 	case LAPIC_PPR:
-		return apic_ppr(apic_reg(apic->regs, LAPIC_TPR), apic->isr_highest);
+		return apic_ppr(apic_reg(apic->regs, LAPIC_TPR), apic_isr_highest(apic));
 	case LAPIC_APR:
 		/* Arbitration went away with the APIC bus. */
 		return 0;
@@ -77,16 +66,19 @@ static u32 lapic_reg_read(struct lapic *apic, u32 offset)
 
 static void lapic_write_svr(struct lapic *apic, u32 val)
 {
-	u32 old = apic_reg(apic->regs, LAPIC_SVR), mask = LAPIC_SVR_MASK;
+	u32 mask = LAPIC_SVR_MASK;
+	bool enabled = val & LAPIC_SVR_ENABLED;
 	int i;
 
 	if (apic_reg(apic->regs, LAPIC_VERSION) & LAPIC_VERSION_DIRECTED_EOI)
 		mask |= LAPIC_SVR_DIRECTED_EOI;
 	apic_reg_set(apic->regs, LAPIC_SVR, val & mask);
-	if (!((old ^ val) & LAPIC_SVR_ENABLED))
+	/* The page cannot tell: the CPU may have written it before us. */
+	if (enabled == apic->was_sw_enabled)
 		return;
+	apic->was_sw_enabled = enabled;
 	/* Software disable masks every local source, for as long as it lasts. */
-	for (i = 0; !(val & LAPIC_SVR_ENABLED) && i < apic->nr_lvt; i++) {
+	for (i = 0; !enabled && i < apic->nr_lvt; i++) {
 		u32 offset = apic_lvt_offset(i);
 
 		apic_reg_set(apic->regs, offset, apic_reg(apic->regs, offset) | LVT_MASKED);
@@ -284,8 +276,8 @@ static void lapic_touch_undefined(struct lapic *apic, u32 offset)
 	u64 defined = DEFINED_XAPIC;
 
 	if (apic->nr_lvt == LAPIC_MAX_LVT)
-		defined |= REG_BIT(LAPIC_LVT_CMCI);
-	if (offset >= 0x400 || !(defined & REG_BIT(offset)))
+		defined |= LAPIC_REG_BIT(LAPIC_LVT_CMCI);
+	if (offset >= 0x400 || !(defined & LAPIC_REG_BIT(offset)))
 		lapic_error(apic, ESR_REGISTER);
 }
 

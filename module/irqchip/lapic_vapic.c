@@ -55,6 +55,7 @@ int lapic_set_vapic_addr(struct vcpu *vcpu, gpa_t gpa)
 		__set_bit(APIC_ATTENTION_VAPIC, &vcpu->apic_attention);
 	else
 		__clear_bit(APIC_ATTENTION_VAPIC, &vcpu->apic_attention);
+	vendor->apic_changed(vcpu);
 	vcpu_set_request(vcpu, REQ_EVENT);
 	return 0;
 }
@@ -139,7 +140,7 @@ void lapic_sync_to_guest(struct vcpu *vcpu)
 	if (!test_bit(APIC_ATTENTION_VAPIC, &vcpu->apic_attention) || !lapic_enabled(vcpu))
 		return;
 	irr = max(apic_vector_highest(apic->regs, LAPIC_IRR), 0);
-	isr = max(apic->isr_highest, 0) & 0xf0;
+	isr = max(apic_isr_highest(apic), 0) & 0xf0;
 	word = (apic_reg(apic->regs, LAPIC_TPR) & 0xff) | isr << VAPIC_ISR_SHIFT |
 	       (u32)irr << VAPIC_IRR_SHIFT;
 	/* Nothing is lost without it but an exit saved. */

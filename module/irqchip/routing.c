@@ -327,7 +327,10 @@ static void split_rescan(struct vm *vm, const struct irq_routing_table *table)
 		if (msg)
 			__set_bit(msg->vector, vectors);
 	}
+	if (bitmap_equal(vm->split_eoi_vectors, vectors, 256))
+		return;
 	bitmap_copy(vm->split_eoi_vectors, vectors, 256);
+	lapic_eoi_vectors_changed(vm);
 }
 
 bool irq_eoi_routed(struct vcpu *vcpu, u8 vector)

@@ -41,6 +41,15 @@ static enum mmu_result fault_mmio(struct vcpu *vcpu, struct memslots *slots, gfn
 	return MMU_EMULATE;
 }
 
+static enum mmu_result fault_hole(struct vcpu *vcpu, struct memslots *slots, gfn_t gfn, u32 flags)
+{
+	/* Nobody executes an APIC. */
+	if (unlikely(mmu_apic_page_at(vcpu->vm, gfn)) && !(flags & MMU_FAULT_EXEC) &&
+	    mmu_map_apic_page(vcpu->vm))
+		return MMU_FIXED;
+	return fault_mmio(vcpu, slots, gfn);
+}
+
 /* How large a leaf may be, all but the host's opinion considered. */
 static int max_level(const struct memslot *slot, const struct mmu_mapping *m)
 {
@@ -205,7 +214,7 @@ enum mmu_result mmu_fault(struct vcpu *vcpu, gpa_t gpa, u32 flags)
 	slots = vm_memslots(vm);
 	slot = memslots_find(slots, gfn);
 	if (!slot)
-		result = fault_mmio(vcpu, slots, gfn);
+		result = fault_hole(vcpu, slots, gfn, flags);
 	else if (slot->flags & MEMSLOT_INVALID)
 		result = MMU_FIXED;	/* on its way out: look again */
 	else if (flags & MMU_FAULT_WRITE && slot->flags & MINIKVM_MEM_READONLY)

@@ -10,6 +10,8 @@
 
 struct memslot;
 
+#define MMU_APIC_GFN		(0xfee00000ull >> PAGE_SHIFT)
+
 /* What the guest did, as the exit described it. */
 #define MMU_FAULT_READ		BIT(0)
 #define MMU_FAULT_WRITE		BIT(1)
@@ -28,6 +30,18 @@ void mmu_vm_destroy(struct vm *vm);
 
 /* May sleep; vCPU loaded. */
 enum mmu_result mmu_fault(struct vcpu *vcpu, gpa_t gpa, u32 flags);
+
+/* apic_page.c: for vendors that can use one. */
+int mmu_apic_page_create(struct vm *vm);	/* -ENOMEM */
+void mmu_apic_page_destroy(struct vm *vm);
+void mmu_apic_page_show(struct vm *vm, bool show);
+bool mmu_map_apic_page(struct vm *vm);
+
+/* Unless a slot is there, and while nobody hides it: a hint. */
+static inline bool mmu_apic_page_at(struct vm *vm, gfn_t gfn)
+{
+	return gfn == MMU_APIC_GFN && READ_ONCE(vm->mmu.apic_page_shown);
+}
 
 /* vm->slots_lock held. Stale entries are gone from every CPU on return. */
 void mmu_zap_slot(struct vm *vm, const struct memslot *slot);

@@ -222,6 +222,7 @@ static int read_caps(struct vmx_caps *caps)
 	if (err)
 		return err;
 
+	caps->proc2 = vmx_apicv_caps(caps->proc, vmx_ple_caps(caps->proc2));
 	/* ENCLS exists only with SGX, and so does its bitmap's meaning. */
 	if (!(cpuid_ebx(7) & BIT(2)))
 		caps->proc2 &= ~SECONDARY_EXEC_ENCLS_EXITING;
@@ -236,6 +237,17 @@ static int read_caps(struct vmx_caps *caps)
 	return 0;
 }
 
+static const char *apicv_report(const struct vmx_caps *caps, u32 may2)
+{
+	if (caps->proc2 & SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
+		return caps->proc2 & SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE ?
+		       ", virtual-interrupt delivery" : ", virtual-interrupt delivery (xAPIC)";
+	if (caps->proc2 & SECONDARY_EXEC_APIC_CONTROLS)
+		return ", APIC accesses";
+	return may2 & SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY ?
+	       ", virtual-interrupt delivery (unused)" : "";
+}
+
 static void report(const struct vmx_caps *caps)
 {
 	u64 proc2, pin;
@@ -246,7 +258,7 @@ static void report(const struct vmx_caps *caps)
 	rdmsrl(MSR_IA32_VMX_PINBASED_CTLS, pin);
 	may2 = proc2 >> 32;
 	may_pin = pin >> 32;
-	pr_info("VMX: EPT 4-level%s%s%s, unrestricted guest%s%s%s%s%s%s%s\n",
+	pr_info("VMX: EPT 4-level%s%s%s, unrestricted guest%s%s%s%s%s%s%s%s%s\n",
 		caps->ept & VMX_EPT_2MB_PAGE_BIT ? ", 2M" : "",
 		caps->ept & VMX_EPT_1GB_PAGE_BIT ? ", 1G" : "",
 		caps->ept & VMX_EPT_AD_BIT ? ", A/D" : "",
@@ -254,10 +266,9 @@ static void report(const struct vmx_caps *caps)
 		caps->proc2 & SECONDARY_EXEC_ENABLE_INVPCID ? ", INVPCID" : "",
 		caps->pin & PIN_BASED_VMX_PREEMPTION_TIMER ? ", preemption timer" : "",
 		caps->proc & CPU_BASED_TPR_SHADOW ? ", TPR shadow" : "",
-		may2 & SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY &&
-		may2 & SECONDARY_EXEC_APIC_REGISTER_VIRT ?
-			may_pin & PIN_BASED_POSTED_INTR ?
-				", APICv with posted interrupts (unused)" : ", APICv (unused)" : "",
+		caps->proc2 & SECONDARY_EXEC_PAUSE_LOOP_EXITING ? ", PAUSE-loop exiting" : "",
+		apicv_report(caps, may2),
+		may_pin & PIN_BASED_POSTED_INTR ? ", posted interrupts (unused)" : "",
 		may2 & SECONDARY_EXEC_ENABLE_PML ? ", PML" : "",
 		caps->proc2 & SECONDARY_EXEC_TSC_SCALING ? ", TSC scaling" : "");
 }

@@ -19,6 +19,13 @@
 #define SECONDARY_EXEC_XSAVES	SECONDARY_EXEC_ENABLE_XSAVES
 #endif
 
+/* Of use one without the other; see apicv.c. */
+#define SECONDARY_EXEC_APIC_CONTROLS						\
+				(SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES |	\
+				 SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE |	\
+				 SECONDARY_EXEC_APIC_REGISTER_VIRT |		\
+				 SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
+
 #define PIN_REQUIRED		(PIN_BASED_EXT_INTR_MASK |			\
 				 PIN_BASED_NMI_EXITING |			\
 				 PIN_BASED_VIRTUAL_NMIS)
@@ -57,7 +64,9 @@
 				 SECONDARY_EXEC_DESC |				\
 				 SECONDARY_EXEC_RDRAND_EXITING |		\
 				 SECONDARY_EXEC_RDSEED_EXITING |		\
-				 SECONDARY_EXEC_XSAVES)
+				 SECONDARY_EXEC_XSAVES |			\
+				 SECONDARY_EXEC_PAUSE_LOOP_EXITING |		\
+				 SECONDARY_EXEC_APIC_CONTROLS)
 #define PROC2_FORBIDDEN		0
 
 #define VMEXIT_REQUIRED		(VM_EXIT_SAVE_DEBUG_CONTROLS |			\
@@ -101,6 +110,9 @@ extern struct vmx_caps vmx_caps;
 
 int vmx_caps_setup(void);
 int vmx_caps_check_cpu(void);
+
+u32 vmx_ple_caps(u32 proc2);			/* ple.c: those of use */
+u32 vmx_apicv_caps(u32 proc, u32 proc2);	/* apicv.c: those of use */
 
 static inline bool vmx_has_vpid(void)
 {

@@ -97,5 +97,8 @@ enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
 		vmx_skip_insn(vcpu);
 		return EXIT_RESUME;
 	}
+	/* The marking of a larger hole may cover the APIC-access page. */
+	if (unlikely(mmu_apic_page_at(vcpu->vm, gpa >> PAGE_SHIFT)))
+		return map_or_emulate(vcpu, gpa, MMU_FAULT_READ, false);
 	return emulate_access(vcpu, gpa, false);
 }

@@ -111,12 +111,6 @@ enum exit_action exit_nmi_window(struct vcpu *vcpu)
 	return EXIT_RESUME;
 }
 
-enum exit_action exit_tpr_threshold(struct vcpu *vcpu)
-{
-	vcpu_set_request(vcpu, REQ_EVENT);
-	return EXIT_RESUME;
-}
-
 /* ---- exceptions --------------------------------------------------------------- */
 
 /*

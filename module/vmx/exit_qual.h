@@ -151,6 +151,24 @@ static inline bool qual_ept_unblocked_nmi(unsigned long q)
 	return q & BIT(12);
 }
 
+/* "Exit Qualification for APIC-Access VM Exits from Linear Accesses" */
+enum apic_access {
+	APIC_ACCESS_READ,
+	APIC_ACCESS_WRITE,
+	APIC_ACCESS_FETCH,
+	APIC_ACCESS_EVENT_DELIVERY,
+};
+
+static inline u32 qual_apic_offset(unsigned long q)
+{
+	return q & 0xfff;
+}
+
+static inline int qual_apic_access(unsigned long q)
+{
+	return (q >> 12) & 0xf;
+}
+
 /* "Format of the VM-Exit Interruption-Information Field", and the vectoring one */
 static inline bool intr_info_valid(u32 info)
 {

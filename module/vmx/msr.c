@@ -6,6 +6,7 @@
  * Source: Intel SDM vol. 3C (December 2023), "MSR-Bitmap Address"; vol. 4,
  * "Architectural MSRs".
  */
+#include <asm/apicdef.h>
 #include <asm/cpufeature.h>
 #include <asm/mce.h>
 #include <asm/msr.h>
@@ -72,6 +73,23 @@ void vmx_msr_bitmap_init(struct vcpu_vmx *vmx)
 	memset(vmx->msr_bitmap, 0xff, PAGE_SIZE);
 	bitmap_set_static(vmx);
 	vmx->spec_ctrl_passthrough = false;
+	vmx->x2apic_reads = 0;
+	vmx->x2apic_writes = 0;
+}
+
+/* The CPU serves these itself: bit n stands for MSR 0x800 + n. */
+void vmx_msr_bitmap_x2apic(struct vcpu_vmx *vmx, u64 reads, u64 writes)
+{
+	int i;
+
+	if (reads == vmx->x2apic_reads && writes == vmx->x2apic_writes)
+		return;
+	for (i = 0; i < 64; i++) {
+		bitmap_set_intercept(vmx, APIC_BASE_MSR + i, BITMAP_READ, !(reads & BIT_ULL(i)));
+		bitmap_set_intercept(vmx, APIC_BASE_MSR + i, BITMAP_WRITE, !(writes & BIT_ULL(i)));
+	}
+	vmx->x2apic_reads = reads;
+	vmx->x2apic_writes = writes;
 }
 
 /**

@@ -123,6 +123,8 @@ static bool exit_may_interrupt_delivery(u16 basic)
 	case EXIT_REASON_IO_INSTRUCTION:
 	case EXIT_REASON_MSR_READ:
 	case EXIT_REASON_MSR_WRITE:
+	case EXIT_REASON_APIC_WRITE:
+	case EXIT_REASON_EOI_INDUCED:
 		return false;
 	default:
 		return true;

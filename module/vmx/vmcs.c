@@ -23,7 +23,6 @@
 #include <asm/processor.h>
 
 #include "vmx.h"
-#include "../irqchip/lapic.h"
 #include "../x86/x86.h"
 
 /* What VM entry loads and VM exit needs before any guest has run. */
@@ -42,47 +41,6 @@ static void vmcs_init_pointers(struct vcpu_vmx *vmx)
 }
 
 /*
- * "TPR shadow": MOV CR8 goes to the in-kernel APIC's register page, and exits
- * only when it drops below the priority of a waiting interrupt.
- */
-static u32 vmcs_init_tpr_shadow(struct vcpu_vmx *vmx, u32 proc)
-{
-	vmx->virtual_apic = NULL;
-	if (!(proc & CPU_BASED_TPR_SHADOW))
-		return proc;
-	if (!vmx->vcpu.lapic)
-		return proc & ~CPU_BASED_TPR_SHADOW;
-
-	vmx->virtual_apic = lapic_regs_page(&vmx->vcpu);
-	vmcs_write64(VIRTUAL_APIC_PAGE_ADDR, __pa(vmx->virtual_apic));
-	vmcs_write32(TPR_THRESHOLD, 0);
-	vmx->tpr_threshold = 0;
-	return proc & ~(CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING);
-}
-
-/**
- * vmx_update_tpr - ask for an exit when the guest's priority drops far enough
- * @vcpu: loaded, with an in-kernel APIC
- * @tpr: the guest's CR8
- * @max_irr: the highest vector requested, -1 none
- */
-void vmx_update_tpr(struct vcpu *vcpu, int tpr, int max_irr)
-{
-	struct vcpu_vmx *vmx = to_vmx(vcpu);
-	u32 threshold = 0;
-
-	if (!vmx->virtual_apic)
-		return;
-	/* One it does not mask is on its way already. */
-	if (max_irr >= 0 && tpr >= max_irr >> 4)
-		threshold = max_irr >> 4;
-	if (threshold != vmx->tpr_threshold) {
-		vmcs_write32(TPR_THRESHOLD, threshold);
-		vmx->tpr_threshold = threshold;
-	}
-}
-
-/*
  * "VM-Execution Control Fields", "VM-Exit Control Fields", "VM-Entry Control
  * Fields": what is on from the start. Interrupt and NMI windows come and go
  * with injection, "IA-32e mode guest" with EFER.LMA, the preemption timer with
@@ -93,7 +51,7 @@ static void vmcs_init_controls(struct vcpu_vmx *vmx)
 	u32 proc, proc2;
 
 	proc = vmx_caps.proc & ~(CPU_BASED_INTR_WINDOW_EXITING | CPU_BASED_NMI_WINDOW_EXITING);
-	proc = vmcs_init_tpr_shadow(vmx, proc);
+	proc = vmx_apicv_init(vmx, proc);
 	if (vmx->exits_disabled & MINIKVM_X86_DISABLE_EXITS_HLT)
 		proc &= ~CPU_BASED_HLT_EXITING;
 	if (vmx->exits_disabled & MINIKVM_X86_DISABLE_EXITS_MWAIT)
@@ -101,9 +59,11 @@ static void vmcs_init_controls(struct vcpu_vmx *vmx)
 	proc2 = vmx_caps.proc2 & ~(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID |
 				   SECONDARY_EXEC_DESC | SECONDARY_EXEC_RDRAND_EXITING |
 				   SECONDARY_EXEC_RDSEED_EXITING | SECONDARY_EXEC_XSAVES |
-				   SECONDARY_EXEC_ENABLE_PML);
+				   SECONDARY_EXEC_ENABLE_PML | SECONDARY_EXEC_APIC_CONTROLS);
 	if (!vmx->vpid)
 		proc2 &= ~SECONDARY_EXEC_ENABLE_VPID;
+	if (vmx->exits_disabled & MINIKVM_X86_DISABLE_EXITS_PAUSE)
+		proc2 &= ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
 
 	/* Whatever the copies say, the fields hold nothing yet. */
 	memset(&vmx->ctl, 0xff, sizeof(vmx->ctl));
@@ -125,6 +85,8 @@ static void vmcs_init_controls(struct vcpu_vmx *vmx)
 	vmcs_write64(TSC_OFFSET, vmx->vcpu.tsc_offset);
 	if (vmx_has_tsc_scaling())
 		vmcs_write64(TSC_MULTIPLIER, vmx->vcpu.tsc_ratio);
+	vmx_ple_init(vmx);
+	vmx_apic_changed(&vmx->vcpu);
 }
 
 /**
@@ -246,6 +208,7 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 	if (moved)
 		vmcs_load_host_cpu(vmx, cpu);
 	vmcs_load_slice(vmx);
+	vmx_ple_load(vmx);
 	vmx->host_debugctl = get_debugctlmsr();
 	vmx->l1d_flush = true;
 	WRITE_ONCE(vcpu->cpu, cpu);

@@ -8,6 +8,7 @@
 #include <linux/module.h>
 
 #include "vmx.h"
+#include "../mmu/mmu.h"
 #include "../x86/x86.h"
 
 /*
@@ -47,6 +48,7 @@ static int vmx_setup(void)
 	adjust_features();
 	if (guest_slice && !vmx_has_preemption_timer())
 		pr_warn("guest_slice ignored: this CPU has no VMX-preemption timer\n");
+	vmx_apicv_setup();
 	vmx_ept_setup();
 	vmx_perf_setup();
 	err = vmx_l1d_setup();
@@ -66,12 +68,20 @@ static void vmx_unsetup(void)
 
 static int vmx_vm_init(struct vm *vm)
 {
-	return vmx_emergency_get();
+	int err = vmx_apicv_vm_init(vm);
+
+	if (err)
+		return err;
+	err = vmx_emergency_get();
+	if (err)
+		mmu_apic_page_destroy(vm);
+	return err;
 }
 
 static void vmx_vm_destroy(struct vm *vm)
 {
 	vmx_emergency_put();
+	mmu_apic_page_destroy(vm);
 }
 
 const struct minikvm_vendor_ops vmx_ops = {
@@ -106,6 +116,8 @@ const struct minikvm_vendor_ops vmx_ops = {
 	.get_shadow		= vmx_get_shadow,
 	.set_shadow		= vmx_set_shadow,
 	.update_tpr		= vmx_update_tpr,
+	.apic_changed		= vmx_apic_changed,
+	.set_virtual_irqs	= vmx_set_virtual_irqs,
 	.cache_reg		= vmx_cache_reg,
 	.get_segment		= vmx_get_segment,
 	.set_segment		= vmx_set_segment,

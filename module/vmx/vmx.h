@@ -106,6 +106,8 @@ struct msr_switch {
  * @vpid: 0 when none
  * @slice: VMX-preemption timer value, 0 when the timer is off
  * @virtual_apic: the page whose TPR the guest's CR8 is, NULL without TPR shadow
+ * @x2apic_reads: @x2apic_writes: x2APIC MSRs 0x800 + n that do not exit, by bit
+ * @ple_window: what PLE_WINDOW holds, 0 without PAUSE-loop exiting
  * @tpr_threshold: what TPR_THRESHOLD holds: the guest's CR8 below it exits
  * @pml: where the CPU logs writes, see pml.c; NULL without the feature
  * @msr_switch: MSRs of the host's performance monitoring, see perf.c
@@ -150,6 +152,8 @@ struct vcpu_vmx {
 	const u8 *virtual_apic;
 	u32 tpr_threshold;
 	u64 *pml;
+	u64 x2apic_reads, x2apic_writes;
+	u32 ple_window;
 	struct msr_switch *msr_switch;
 };
 
@@ -256,7 +260,23 @@ void vmx_vcpu_put(struct vcpu *vcpu);
 void vmx_prepare_switch(struct vcpu *vcpu);
 void vmx_update_exceptions(struct vcpu *vcpu);
 void vmx_cpuid_changed(struct vcpu *vcpu);
+
+/* ---- apicv.c ------------------------------------------------------------ */
+void vmx_apicv_setup(void);
+int vmx_apicv_vm_init(struct vm *vm);
+u32 vmx_apicv_init(struct vcpu_vmx *vmx, u32 proc);
 void vmx_update_tpr(struct vcpu *vcpu, int tpr, int max_irr);
+void vmx_apic_changed(struct vcpu *vcpu);
+void vmx_set_virtual_irqs(struct vcpu *vcpu, int request, int service);
+enum exit_action exit_tpr_threshold(struct vcpu *vcpu);
+enum exit_action exit_apic_access(struct vcpu *vcpu);
+enum exit_action exit_apic_write(struct vcpu *vcpu);
+enum exit_action exit_eoi_induced(struct vcpu *vcpu);
+
+/* ---- ple.c -------------------------------------------------------------- */
+void vmx_ple_init(struct vcpu_vmx *vmx);
+void vmx_ple_load(struct vcpu_vmx *vmx);
+enum exit_action exit_pause(struct vcpu *vcpu);
 
 /* ---- run.c -------------------------------------------------------------- */
 void vmx_enter(struct vcpu *vcpu);
@@ -284,7 +304,6 @@ enum exit_action exit_skip(struct vcpu *vcpu);
 enum exit_action exit_rdpmc(struct vcpu *vcpu);
 enum exit_action exit_vmcall(struct vcpu *vcpu);
 enum exit_action exit_undefined(struct vcpu *vcpu);
-enum exit_action exit_tpr_threshold(struct vcpu *vcpu);
 enum exit_action exit_xsetbv(struct vcpu *vcpu);
 enum exit_action exit_monitor_mwait(struct vcpu *vcpu);
 void vmx_skip_insn(struct vcpu *vcpu);
@@ -337,6 +356,7 @@ void vmx_set_tsc_ratio(struct vcpu *vcpu, u64 ratio);
 void vmx_msr_filter_changed(struct vcpu *vcpu);
 void vmx_msr_bitmap_init(struct vcpu_vmx *vmx);
 void vmx_msr_bitmap_cpuid_changed(struct vcpu_vmx *vmx);
+void vmx_msr_bitmap_x2apic(struct vcpu_vmx *vmx, u64 reads, u64 writes);
 void vmx_msr_reset(struct vcpu_vmx *vmx, bool init);
 
 /* ---- uret.c ------------------------------------------------------------- */

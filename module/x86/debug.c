@@ -187,6 +187,8 @@ int guest_debug_set(struct vcpu *vcpu, const struct minikvm_guest_debug *dbg)
 		vcpu->singlestep_rip = linear_rip(vcpu);
 	debug_rflags_set(vcpu, rflags);
 	vendor->update_exceptions(vcpu);
+	if (vcpu->lapic)
+		vendor->apic_changed(vcpu);
 
 	clear_bit(REQ_DEBUG_STEP, &vcpu->requests);
 	vcpu_set_request(vcpu, REQ_EVENT);

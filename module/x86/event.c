@@ -281,7 +281,8 @@ static void deliver_irq(struct vcpu *vcpu, bool room)
 	struct vcpu_events *ev = &vcpu->events;
 	int vector;
 
-	if (!vcpu_irq_pending(vcpu))
+	lapic_sync(vcpu);
+	if (!vcpu_irq_injectable(vcpu))
 		return;
 	if (room && vendor->irq_allowed(vcpu)) {
 		vector = vcpu_irq_ack(vcpu);
@@ -291,7 +292,7 @@ static void deliver_irq(struct vcpu *vcpu, bool room)
 			ev->interrupt.nr = vector;
 			vendor->inject_irq(vcpu);
 		}
-		if (!vcpu_irq_pending(vcpu))
+		if (!vcpu_irq_injectable(vcpu))
 			return;
 	}
 	vendor->request_irq_window(vcpu);
@@ -317,7 +318,7 @@ void events_deliver(struct vcpu *vcpu)
 	}
 	if (unlikely(vcpu->user_irq_window) && vcpu_wants_irq_window(vcpu))
 		vendor->request_irq_window(vcpu);
-	if (vcpu->lapic)
+	if (vcpu->lapic && !lapic_delivers(vcpu))
 		vendor->update_tpr(vcpu, lapic_get_cr8(vcpu),
 				   lapic_highest_request(vcpu));
 }
