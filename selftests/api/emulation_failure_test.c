@@ -83,7 +83,7 @@ static void test_cap(struct vm *vm, struct vcpu *vcpu)
 	struct minikvm_enable_cap cap = { .cap = MINIKVM_CAP_EXIT_ON_EMULATION_FAILURE };
 	struct minikvm_regs regs;
 
-	tap_eq(dev_check_extension(vm->fd, MINIKVM_CAP_EXIT_ON_EMULATION_FAILURE), 1, "the capability");
+	tap_eq(dev_check_extension(vm->fd, cap.cap), 1, "the capability");
 	cap.args[0] = 2;
 	tap_errno(ioctl(vm->fd, MINIKVM_ENABLE_CAP, &cap), EINVAL, "ENABLE_CAP with 2");
 	cap.args[0] = 1;

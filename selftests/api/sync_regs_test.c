@@ -107,7 +107,7 @@ int main(void)
 	struct vcpu *vcpu = vm_add_vcpu(vm, 0);
 
 	tap_plan(0);
-	tap_eq(dev_check_extension(vm->fd, MINIKVM_CAP_SYNC_REGS), ALL, "the capability names the classes");
+	tap_eq(dev_check_extension(vm->fd, MINIKVM_CAP_SYNC_REGS), ALL, "the classes there are");
 	vm_load(vm, count_guest);
 	vcpu_set_mode(vcpu, GUEST_LONG, GUEST_CODE);
 	refused(vcpu, 1ULL << 3, 0, "an unknown class valid");
