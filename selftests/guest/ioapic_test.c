@@ -151,6 +151,24 @@ static void level(void)
 	route(PIN, R_MASKED, 0);
 }
 
+/* What the interrupted code sees of a line that nobody lowers. */
+static void storm(void)
+{
+	uint64_t seen;
+
+	route(PIN, VEC | R_LEVEL, 0);
+	hits = 0;
+	lower_at = 20000;
+	line(PIN, 1);
+	asm volatile("sti\n\tnop\n\tmov %1, %0" : "=r"(seen) : "m"(hits) : "memory");
+	cli();
+	line(PIN, 0);
+	guest_eq(seen, 10000, "level: after ten thousand in a row the guest gets a rest");
+	window();
+	lower_at = 0;
+	route(PIN, R_MASKED, 0);
+}
+
 static void pit(void)
 {
 	hits = 0;
@@ -176,6 +194,7 @@ static void guest_main(void)
 	registers();
 	edge();
 	level();
+	storm();
 	pit();
 	guest_done();
 }
