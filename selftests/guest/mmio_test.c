@@ -142,8 +142,8 @@ F64("movapd (%rdi), %xmm1; movntps %xmm1, 0x50(%rdi); movntpd %xmm1, 0x60(%rdi)"
 F64("movups 0xf7a(%rdi), %xmm1; movups %xmm1, 0xf78(%rdi)", NOF)	/* across the page's end */
 F64("movq (%rdi), %mm3; movq %mm3, 0x20(%rdi); emms", NOF)
 F64("fninit; fnstcw (%rdi)", NOF)	F64("fninit; fnstsw (%rdi)", NOF)
-F64("sgdt (%rdi)", NOF)			F64("sidt (%rdi)", NOF)
-F64("sidt 0x40(%rdi); lidt 0x40(%rdi)", NOF)	F64("sgdt 0x40(%rdi); lgdt 0x40(%rdi)", NOF)
+X64("sgdt (%rdi)", NOF)			X64("sidt (%rdi)", NOF)
+X64("sidt 0x40(%rdi); lidt 0x40(%rdi)", NOF)	X64("sgdt 0x40(%rdi); lgdt 0x40(%rdi)", NOF)
 F64("sldt (%rdi)", NOF)			F64("str (%rdi)", NOF)
 F64("smsw (%rdi); lmsw (%rdi)", NOF)	F64("clflush (%rdi); invlpg (%rdi)", NOF)
 X64("movss (%rdi), %xmm1; movss %xmm1, 9(%rdi)", NOF)
