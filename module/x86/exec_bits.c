@@ -95,9 +95,9 @@ static u64 divide_wide(u64 hi, u64 lo, u64 divisor, u64 *rem)
  */
 bool exec_divide(bool is_signed, u64 divisor, u32 size, u64 *lo, u64 *hi)
 {
+	unsigned __int128 n = exec_mask(*hi, size);
 	u64 sign = 1ull << (8 * size - 1), q, r, limit;
 	bool negative = false, negative_rem = false;
-	unsigned __int128 n = exec_mask(*hi, size);
 
 	n = n << (8 * size) | exec_mask(*lo, size);
 	divisor = exec_mask(divisor, size);

@@ -16,7 +16,6 @@
 #define CODE		0x8000u
 #define FAULT		0x4000u		/* vector and error code, by the fault handlers */
 
-
 #define SEL_CODE	0x08
 #define SEL_DATA	0x10
 #define SEL_A		0x18
