@@ -4,6 +4,11 @@
  * of vCPU ids, quirks, exits a guest need not make, PLATFORM_INFO, and hypercalls
  * that userspace answers.
  */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <unistd.h>
+
 #include "api.h"
 #include "../../uapi/minikvm_para.h"
 
@@ -140,6 +145,79 @@ GUEST_ASM(hlt_guest, 64,
 	"	sti\n"
 	"1:	hlt\n"
 	"	jmp	1b\n");
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* Interrupts RUN after 100 ms, and every 100 ms in case it has not begun. */
+static void alarm_set(bool on)
+{
+	struct itimerval t = {};
+
+	if (on)
+		t.it_value.tv_usec = t.it_interval.tv_usec = 100000;
+	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
+	setitimer(ITIMER_REAL, &t, NULL);
+}
+
+/* Without an irqchip HLT exits; a guest that may halt in the CPU does not come back. */
+static void test_hlt(bool exits)
+{
+	struct vm *vm = vm_new(0);
+	struct vcpu *vcpu;
+
+	if (!exits)
+		tap_errno(enable_cap(vm->fd, MINIKVM_CAP_X86_DISABLE_EXITS,
+				     MINIKVM_X86_DISABLE_EXITS_HLT), 0, "HLT need not exit");
+	vcpu = vm_add_vcpu(vm, 0);
+	vm_load(vm, hlt_guest);
+	vcpu_set_mode(vcpu, GUEST_LONG, GUEST_CODE);
+	if (exits) {
+		vcpu_expect_exit(vcpu, MINIKVM_EXIT_HLT, "HLT exits");
+	} else {
+		alarm_set(true);
+		tap_eq(vcpu_run(vcpu), -EINTR, "HLT does not exit");
+		alarm_set(false);
+	}
+	vm_free(vm);
+}
+
+static int next_vector;
+
+/* A message for vCPU 0, in 50 ms: when it has halted. */
+static void *send_later(void *arg)
+{
+	struct vm *vm = arg;
+	struct minikvm_msi msi = { .address_lo = 0xfee00000, .data = next_vector };
+
+	usleep(50000);
+	ioctl(vm->fd, MINIKVM_SIGNAL_MSI, &msi);
+	return NULL;
+}
+
+static void test_hlt_wakes(void)
+{
+	struct vm *vm = vm_new(VM_IRQCHIP);
+	struct vcpu *vcpu;
+	pthread_t thread;
+
+	tap_errno(enable_cap(vm->fd, MINIKVM_CAP_X86_DISABLE_EXITS, MINIKVM_X86_DISABLE_EXITS_HLT), 0,
+		  "HLT need not exit");
+	vcpu = vm_add_vcpu(vm, 0);
+	irq_guest_load(vm);
+	vcpu_set_mode(vcpu, GUEST_REAL, GUEST_CODE);
+	lapic_enable(vcpu);
+	vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "a guest is about to halt");
+	/* The guest never ends one, so each has a higher priority than the last. */
+	for (next_vector = 0x31; next_vector < 0x61; next_vector += 0x10) {
+		pthread_create(&thread, NULL, send_later, vm);
+		irq_guest_expect(vcpu, next_vector, "an interrupt wakes it");
+		pthread_join(thread, NULL);
+	}
+	vm_free(vm);
+}
 
 static void test_exits(void)
 {
@@ -300,6 +378,9 @@ int main(void)
 	else
 		tap_skip("AMD's MONITOR checks its operands first");
 	test_exits();
+	test_hlt(true);
+	test_hlt(false);
+	test_hlt_wakes();
 	test_platform_info(vm, vcpu);
 	test_misc_enable(vm, vcpu);
 	test_hypercalls(vm, vcpu);

@@ -13,11 +13,14 @@
 #define NSEC	1000000000ull
 #define VEC	0x71
 #define VEC2	0x72
+#define PAGE_A	(GUEST_FREE + 0x100000)
+#define PAGE_B	(GUEST_FREE + 0x101000)
 
 static volatile struct minikvm_steal_time steal[GUEST_MAX_CPUS] __attribute__((aligned(64)));
 static volatile struct minikvm_clock_pairing pair __attribute__((aligned(64)));
 static volatile uint32_t pv_eoi __attribute__((aligned(64)));
 static volatile uint64_t irqs[GUEST_MAX_CPUS], eoi_byte, woken, quit, eois_saved;
+static volatile uint64_t page_table[512] __attribute__((aligned(4096)));
 static bool use_pv_eoi;
 static uint32_t features;
 
@@ -122,6 +125,29 @@ static void test_steal(void)
 	version = steal[0].version;
 	guest_sync(2, 0);
 	guest_eq(steal[0].version, version, "switched off, the record is left alone");
+}
+
+/* While this vCPU is away its page table changes, and a flush is asked for in its record. */
+static void test_tlb_flush(void)
+{
+	uint64_t *pd = (uint64_t *)(GUEST_PML4 + 0x2000);
+	volatile uint64_t *p = (void *)GUEST_EXTRA;
+
+	if (!has(MINIKVM_FEATURE_PV_TLB_FLUSH)) {
+		guest_skip("no TLB flushes by steal time");
+		return;
+	}
+	*(volatile uint64_t *)PAGE_A = 0xa;
+	*(volatile uint64_t *)PAGE_B = 0xb;
+	page_table[0] = PAGE_A | 7;
+	pd[GUEST_EXTRA >> 21] = (uint64_t)page_table | 7;
+	write_cr3(read_cr3());
+	wrmsr(MINIKVM_MSR_STEAL_TIME, (uintptr_t)&steal[0] | MINIKVM_MSR_ENABLED);
+	guest_eq(*p, 0xa, "a page is mapped");
+	guest_sync(4, 0);
+	guest_eq(*p, 0xb, "changed while the CPU was away, it is seen after the flush");
+	guest_eq(steal[0].preempted, 0, "the request for it is gone");
+	wrmsr(MINIKVM_MSR_STEAL_TIME, 0);
 }
 
 static void test_msrs(void)
@@ -233,6 +259,7 @@ static void guest_main(void)
 	guest_eq(hypercall(0x1234, 0, 0, 0, 0), -MINIKVM_ENOSYS, "an unknown hypercall does not");
 	test_pv_eoi();
 	test_steal();
+	test_tlb_flush();
 	test_msrs();
 	test_pairing();
 	test_other_vendor();
@@ -253,8 +280,13 @@ static void at_sync(struct gvm_vcpu *v, uint64_t stage, uint64_t value)
 {
 	struct timespec ts;
 
-	(void)v;
+	volatile struct minikvm_steal_time *st = gvm_guest(v->vm, &steal[0]);
+
 	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	if (stage == 4) {
+		*(volatile uint64_t *)gvm_guest(v->vm, page_table) = PAGE_B | 7;
+		st->preempted = MINIKVM_VCPU_PREEMPTED | MINIKVM_VCPU_FLUSH_TLB;
+	}
 	if (stage != 3)
 		return;
 	clock_gettime(CLOCK_REALTIME, &ts);
