@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <asm/tsc.h>
 
 #include "minikvm.h"
 #include "compat.h"
@@ -183,6 +184,7 @@ static struct vcpu *vcpu_alloc(struct vm *vm, u32 id)
 	vcpu->cpu = -1;
 	vcpu->user_extint = -1;
 	vcpu->tsc_ratio = TSC_RATIO_ONE;
+	vcpu->tsc_khz = max(tsc_khz, 1u);
 	mutex_init(&vcpu->mutex);
 	rcuwait_init(&vcpu->wait);
 	preempt_notifier_init(&vcpu->preempt, &vcpu_preempt_ops);
@@ -251,6 +253,8 @@ static int vcpu_publish(struct vm *vm, struct vcpu *vcpu)
 	/* Pairs with vm_nr_vcpus(): the pointer is there before the count. */
 	smp_store_release(&vm->nr_vcpus, vcpu->idx + 1);
 	dirty_log_new_vcpu(vcpu);
+	/* A filter set since the vCPU's bitmap was made asked only those it could see. */
+	vcpu_set_request(vcpu, REQ_MSR_FILTER);
 	return fd;
 }
 
