@@ -47,7 +47,8 @@ void lapic_pv_eoi_arm(struct lapic *apic)
 	const u8 enabled = MINIKVM_PV_EOI_ENABLED;
 	struct vcpu *vcpu = apic->vcpu;
 
-	if (!(vcpu->pv_eoi_msr & MINIKVM_MSR_ENABLED))
+	/* Where the CPU delivers, EOIs make no exit to be spared. */
+	if (!(vcpu->pv_eoi_msr & MINIKVM_MSR_ENABLED) || apic->delivers)
 		return;
 	/* Another waits, perhaps for this one's EOI; or a chip does. */
 	if (READ_ONCE(apic->irr_pending) || apic->isr_highest < 0 ||
