@@ -157,6 +157,7 @@ static inline void vmx_##insn(unsigned long type, u64 tag)			\
 	struct {								\
 		u64 tag, zero;							\
 	} desc = { tag, 0 };							\
+	const char *name = INSN;						\
 										\
 	asm goto("1: " #insn " %[desc], %[type]\n\t"				\
 		 "jbe %l[failed]\n\t"						\
@@ -165,10 +166,10 @@ static inline void vmx_##insn(unsigned long type, u64 tag)			\
 		 : "cc", "memory" : failed, faulted);				\
 	return;									\
 failed:										\
-	vmx_insn_failed(INSN, type, tag);					\
+	vmx_insn_failed(name, type, tag);					\
 	return;									\
 faulted:									\
-	vmx_insn_faulted(INSN);							\
+	vmx_insn_faulted(name);							\
 }
 
 VMX_INVALIDATE(invept, "INVEPT")
