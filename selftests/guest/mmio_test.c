@@ -165,7 +165,7 @@ X64("mov %rsp, %rdx; lea 0x200(%rdi), %rsp; lea 9f(%rip), %rax; mov %rax, (%rsp)
 "	.code32\n"
 F32("pushl (%edi); popl 8(%edi)", NOF)
 F32("mov %esp, %edx; lea 0x200(%edi), %esp; xchg %eax, %esi; pusha; popa; xchg %eax, %esi; mov %edx, %esp;"
-    " xor %edx, %edx; movl %edx, 0x1ec(%edi); movl %edx, 0x1fc(%edi); movl %edx, 0x1e0(%edi)", NOF)
+    " xor %edx, %edx; movl %edx, 0x1ec(%edi); movl %edx, 0x1fc(%edi); movl %edx, 0x1e0(%edi)", NOF | XTRA)
 F32("bound %eax, 9f; jmp 8f; 9: .long -5, 0x7fffffff; 8:", NOF)
 F32("movl $-5, (%edi); movl $0x7fffffff, 4(%edi); bound %eax, (%edi)", NOF | XTRA)
 F32("movw $0x10, 4(%edi); les (%edi), %eax", NOF)
