@@ -5,8 +5,10 @@
 
 compat=$top/selftests/compat
 
-# Programs that need two CPUs; the others run on one, where the emulator is faster.
-kselftests_smp="max_guest_memory_test rseq_test"
+# Programs that need two CPUs, or whose threads wait for a vCPU; the others run on a host with one,
+# where the emulator is faster.
+kselftests_smp="dirty_log_perf_test kvm_page_table_test max_guest_memory_test"
+kselftests_smp="$kselftests_smp memslot_modification_stress_test rseq_test"
 
 # NAME SECONDS ARGUMENT... of every program for a host with $1 CPUs, without those of file $2.
 kselftests_list() {
