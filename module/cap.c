@@ -73,6 +73,9 @@ long check_extension(struct vm *vm, long cap)
 	case MINIKVM_CAP_GET_TSC_KHZ:
 	case MINIKVM_CAP_TSC_DEADLINE_TIMER:
 	case MINIKVM_CAP_SIGNAL_MSI:
+	case MINIKVM_CAP_PCI_SEGMENT:
+	case MINIKVM_CAP_HALT_POLL:
+	case MINIKVM_CAP_LAST_CPU:
 	case MINIKVM_CAP_READONLY_MEM:
 	case MINIKVM_CAP_CHECK_EXTENSION_VM:
 	case MINIKVM_CAP_SET_GUEST_DEBUG:
@@ -251,6 +254,11 @@ int vm_enable_cap(struct vm *vm, const struct minikvm_enable_cap *cap)
 	case MINIKVM_CAP_X86_BUS_LOCK_EXIT:
 		/* Nothing to switch off; switching it on is refused. */
 		return arg & ~(u64)MINIKVM_BUS_LOCK_DETECTION_OFF ? -EINVAL : 0;
+	case MINIKVM_CAP_HALT_POLL:
+		if (arg != (u32)arg)
+			return -EINVAL;
+		WRITE_ONCE(vm->halt_poll_max_ns, arg);
+		return 0;
 	case MINIKVM_CAP_MAX_VCPU_ID:
 		return vm_set_max_vcpu_ids(vm, arg);
 	default:

@@ -375,7 +375,7 @@ int memslot_set(struct vm *vm, const struct minikvm_userspace_memory_region *mem
  *
  * Return: 0; -EINVAL: less than 64.
  */
-int memslots_set_mmu_pages(struct vm *vm, u32 pages)
+int memslots_set_mmu_pages(struct vm *vm, unsigned long pages)
 {
 	if (pages < MIN_MMU_PAGES)
 		return -EINVAL;

@@ -13,7 +13,7 @@ int memslots_init(struct vm *vm);
 void memslots_destroy(struct vm *vm);
 /* SET_USER_MEMORY_REGION, with KVM's errno for every mistake. */
 int memslot_set(struct vm *vm, const struct minikvm_userspace_memory_region *mem);
-int memslots_set_mmu_pages(struct vm *vm, u32 pages);
+int memslots_set_mmu_pages(struct vm *vm, unsigned long pages);
 
 /* Callers hold srcu_read_lock(&vm->srcu) or vm->slots_lock. */
 struct memslots *vm_memslots(struct vm *vm);

@@ -41,6 +41,7 @@
 #define MK_MAX_MSR_ENTRIES	256	/* exclusive, as KVM bounds it */
 #define MK_MCE_BANKS		32
 #define MK_NR_GSI		4096	/* routable GSIs of one VM */
+#define MK_HALT_POLL_NS		200000	/* default of vm->halt_poll_max_ns */
 #define MK_INVALID_GPA		(~(gpa_t)0)
 
 struct file;
@@ -370,6 +371,7 @@ struct vm {
 	u64 dirty_log_manual;		/* MINIKVM_DIRTY_LOG_* */
 	int dirty_slots;		/* slots that log */
 	unsigned long memslot_pages;	/* of all slots */
+	u32 halt_poll_max_ns;		/* CAP_HALT_POLL: no HLT is waited out longer awake */
 	unsigned long mmu_pages_max;	/* 0: there never was a slot; see SET_NR_MMU_PAGES */
 	bool mmu_pages_requested;	/* by userspace */
 	struct mmu_state mmu;

@@ -54,7 +54,6 @@ static bool vcpu_must_stop_waiting(struct vcpu *vcpu)
  * longer when a little more would have done, not at all after a long one.
  */
 #define HALT_POLL_FIRST_NS	10000u
-#define HALT_POLL_MAX_NS	200000u
 
 /* True if the wait is over. Only while nobody else wants this CPU. */
 static bool vcpu_poll(struct vcpu *vcpu, ktime_t begin)
@@ -71,11 +70,12 @@ static bool vcpu_poll(struct vcpu *vcpu, ktime_t begin)
 
 static void vcpu_learn_poll(struct vcpu *vcpu, u64 waited_ns)
 {
-	if (waited_ns > HALT_POLL_MAX_NS)
+	u32 longest = READ_ONCE(vcpu->vm->halt_poll_max_ns);
+
+	if (waited_ns > longest)
 		vcpu->halt_poll_ns = 0;
 	else if (waited_ns > vcpu->halt_poll_ns)
-		vcpu->halt_poll_ns = clamp(vcpu->halt_poll_ns * 2, HALT_POLL_FIRST_NS,
-					   HALT_POLL_MAX_NS);
+		vcpu->halt_poll_ns = min(max(vcpu->halt_poll_ns * 2, HALT_POLL_FIRST_NS), longest);
 }
 
 /* Sleep until vcpu_kick(), a signal, or a reason to run. False: need not. */

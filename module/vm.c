@@ -110,6 +110,7 @@ static struct vm *vm_alloc(void)
 	raw_spin_lock_init(&vm->tsc_lock);
 	INIT_LIST_HEAD(&vm->ioeventfds);
 	irqfd_vm_init(vm);
+	vm->halt_poll_max_ns = MK_HALT_POLL_NS;
 	vm->owner_pid = task_pid_nr(current);
 	mmgrab(current->mm);
 	vm->mm = current->mm;

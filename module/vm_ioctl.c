@@ -30,11 +30,12 @@ static int vm_ioctl_set_identity_map_addr(struct vm *vm, u64 __user *argp)
 	u64 addr;
 	int err = 0;
 
-	if (copy_from_user(&addr, argp, sizeof(addr)))
-		return -EFAULT;
+	/* The order of KVM's checks: a vCPU counts before the address. */
 	mutex_lock(&vm->lock);
 	if (vm->created_vcpus)
 		err = -EINVAL;
+	else if (copy_from_user(&addr, argp, sizeof(addr)))
+		err = -EFAULT;
 	else
 		vm->identity_map_addr = addr;
 	mutex_unlock(&vm->lock);

@@ -770,6 +770,7 @@ struct minikvm_device_attr {
 #define MINIKVM_CAP_ADJUST_CLOCK			39	/* value: MINIKVM_CLOCK_* mask */
 #define MINIKVM_CAP_INTERNAL_ERROR_DATA			40
 #define MINIKVM_CAP_VCPU_EVENTS				41
+#define MINIKVM_CAP_PCI_SEGMENT				47
 #define MINIKVM_CAP_INTR_SHADOW				49
 #define MINIKVM_CAP_DEBUGREGS				50
 #define MINIKVM_CAP_X86_ROBUST_SINGLESTEP		51
@@ -806,6 +807,8 @@ struct minikvm_device_attr {
 #define MINIKVM_CAP_COALESCED_PIO			162
 #define MINIKVM_CAP_EXCEPTION_PAYLOAD			164
 #define MINIKVM_CAP_MANUAL_DIRTY_LOG_PROTECT2		168	/* value: MINIKVM_DIRTY_LOG_* */
+#define MINIKVM_CAP_HALT_POLL				182	/* ENABLE_CAP: longest poll of a HLT, ns */
+#define MINIKVM_CAP_LAST_CPU				184	/* fail_entry.cpu is filled in */
 #define MINIKVM_CAP_STEAL_TIME				187
 #define MINIKVM_CAP_X86_USER_SPACE_MSR			188
 #define MINIKVM_CAP_X86_MSR_FILTER			189

@@ -90,9 +90,9 @@ void fpu_reset(struct vcpu *vcpu, bool init)
 	if (loaded)
 		fpu_put_guest(vcpu);
 	reset_legacy_area(&fps->regs.fxsave);
-	/* Components that the header does not name are in their initial state. */
+	/* Components that the header does not name are in their initial state: all. */
 	if (boot_cpu_has(X86_FEATURE_XSAVE))
-		fps->regs.xsave.header.xfeatures = XFEATURE_MASK_FPSSE;
+		fps->regs.xsave.header.xfeatures = 0;
 	vcpu->pkru = 0;
 	if (loaded)
 		fpu_load_guest(vcpu);

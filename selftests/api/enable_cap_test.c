@@ -43,6 +43,9 @@ static void test_bad(struct vm *vm, struct vcpu *vcpu)
 	tap_errno(enable_cap(vcpu->fd, MINIKVM_CAP_USER_MEMORY, 0), EINVAL, "... on a vCPU");
 	tap_errno(enable_cap(vm->fd, 0xffffffff, 0), EINVAL, "an unknown capability on a VM");
 	tap_errno(enable_cap(vcpu->fd, 0xffffffff, 0), EINVAL, "... on a vCPU");
+	tap_errno(enable_cap(vm->fd, MINIKVM_CAP_HALT_POLL, 1ull << 32), EINVAL,
+		  "HALT_POLL: more than 32 bits");
+	tap_errno(enable_cap(vm->fd, MINIKVM_CAP_HALT_POLL, 0), 0, "HALT_POLL: not at all");
 	tap_errno(enable_cap(vcpu->fd, MINIKVM_CAP_DISABLE_QUIRKS2, 0), EINVAL,
 		  "a VM's capability on a vCPU");
 	tap_errno(enable_cap(vm->fd, MINIKVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1), EINVAL,
