@@ -113,6 +113,15 @@ stage_libraries() {
 	done
 }
 
+# Installs busybox, $busybox, with a link for each of its programs under $1/bin.
+applets() {
+	local f
+	cp "$busybox" "$1/bin/busybox"
+	for f in $("$busybox" --list); do
+		[ "$f" = busybox ] || ln -s /bin/busybox "$1/bin/$f"
+	done
+}
+
 # A path inside the lab host for HOST[:LABPATH].
 lab_path() {
 	case "$1" in
