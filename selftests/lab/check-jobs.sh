@@ -3,12 +3,14 @@
 # shellcheck shell=bash disable=SC2154
 
 . "$top/selftests/compat/jobs.sh"
+. "$top/selftests/compat/qemu-jobs.sh"
+. "$top/selftests/compat/calls-jobs.sh"
 
 # The longest first: two run side by side; compat-minikvm waits for compat-stock.
 jobs_of_lane() {
 	case "$lane" in
 	native) echo "minikvm-smp boot stock" ;;
-	*) echo "boot minikvm-smp minikvm stock minikvm-newer compat-stock compat-minikvm boot-stock lab" ;;
+	*) echo "qemu qemu-stock compat-stock compat-minikvm boot minikvm-smp minikvm stock minikvm-newer calls boot-stock lab" ;;
 	esac
 }
 
