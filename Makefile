@@ -86,7 +86,7 @@ check-host: need-check
 	@selftests/lab/check-host
 
 compat: need-check
-	@selftests/lab/check compat-stock compat-minikvm
+	@selftests/lab/check compat-stock compat-minikvm qemu qemu-stock calls
 
 lab: need-lab
 	@:$(run-and-exit $(RUN_ENV) selftests/lab/run-shell)
