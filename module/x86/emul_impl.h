@@ -70,6 +70,9 @@ struct emul_write {
  * @seg_mask: which
  * @bytes: the instruction
  * @nr_bytes: how many were fetched
+ * @decoded: the bytes that @x.insn was decoded from
+ * @nr_decoded: how many; 0: @x.insn is not valid
+ * @decoded_mode: in which mode
  */
 struct emul_ctx {
 	struct exec x;
@@ -91,6 +94,9 @@ struct emul_ctx {
 	u32 seg_mask;
 	u8 bytes[INSN_MAX];
 	u8 nr_bytes;
+	u8 decoded[INSN_MAX];
+	u8 nr_decoded;
+	enum x86_mode decoded_mode;
 	u8 reads[MAX_READS][MAX_ACCESS];
 	struct emul_write writes[MAX_WRITES];
 	struct emul_piece piece[MAX_PIECES];

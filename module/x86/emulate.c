@@ -201,7 +201,17 @@ static int fetch_and_decode(struct emul_ctx *c)
 	r = fetch_bytes(c, gva);
 	if (r)
 		return r;
+	/* Drivers execute the same few instructions over and over. */
+	if (c->nr_bytes == c->nr_decoded && c->x.mode == c->decoded_mode &&
+	    !memcmp(c->bytes, c->decoded, c->nr_bytes))
+		return 0;
+	c->nr_decoded = 0;
 	r = insn_decode(c->bytes, c->nr_bytes, c->x.mode, &c->x.insn);
+	if (!r) {
+		memcpy(c->decoded, c->bytes, c->nr_bytes);
+		c->nr_decoded = c->nr_bytes;
+		c->decoded_mode = c->x.mode;
+	}
 	if (r != -ENODATA)
 		return r;
 
