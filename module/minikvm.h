@@ -409,7 +409,7 @@ struct vm {
 	spinlock_t irqfd_list_lock;	/* @irqfds; inside an eventfd's own lock */
 	struct list_head irqfds;
 	struct list_head resamplers;
-	struct mutex apic_map_lock;
+	struct mutex apic_map_lock;	/* replacing @apic_map */
 	void __rcu *apic_map;		/* struct apic_map, lapic_ipi.c */
 
 	/* What userspace switched on or off, see cap.c. */

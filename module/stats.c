@@ -20,24 +20,28 @@
 #include "minikvm.h"
 #include "stats.h"
 
-/* struct minikvm_stats_desc with its name. */
+/* struct minikvm_stats_desc with its name, which an array cannot have otherwise. */
 struct stats_desc {
-	struct minikvm_stats_desc desc;
+	u32 flags;
+	s16 exponent;
+	u16 size;
+	u32 offset;
+	u32 bucket_size;
 	char name[STATS_NAME_SIZE];
 };
 
 static_assert(sizeof(struct stats_desc) ==
 	      sizeof(struct minikvm_stats_desc) + STATS_NAME_SIZE);
+static_assert(offsetof(struct stats_desc, size) == offsetof(struct minikvm_stats_desc, size));
+static_assert(offsetof(struct stats_desc, name) == offsetof(struct minikvm_stats_desc, name));
 static_assert(sizeof(atomic64_t) == sizeof(u64));
 
 #define DESC(of, member, flag_bits, exp)					\
 	{									\
-		.desc = {							\
-			.flags = (flag_bits) | MINIKVM_STATS_BASE_POW10,	\
-			.exponent = (exp),					\
-			.size = sizeof_field(struct of, member) / sizeof(u64),	\
-			.offset = offsetof(struct of, member),			\
-		},								\
+		.flags = (flag_bits) | MINIKVM_STATS_BASE_POW10,		\
+		.exponent = (exp),						\
+		.size = sizeof_field(struct of, member) / sizeof(u64),		\
+		.offset = offsetof(struct of, member),				\
 		.name = #member,						\
 	}
 #define COUNTER(of, member)							\

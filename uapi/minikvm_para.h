@@ -60,8 +60,8 @@
 #define MINIKVM_CLOCK_PAIRING_WALLCLOCK	0	/* RCX of HC_CLOCK_PAIRING */
 
 /* minikvm_steal_time.preempted */
-#define MINIKVM_VCPU_PREEMPTED		(1 << 0)
-#define MINIKVM_VCPU_FLUSH_TLB		(1 << 1)
+#define MINIKVM_VCPU_PREEMPTED		0x1
+#define MINIKVM_VCPU_FLUSH_TLB		0x2
 
 /* The byte at MINIKVM_MSR_PV_EOI_EN: set, the guest clears it instead of an EOI. */
 #define MINIKVM_PV_EOI_ENABLED		1

@@ -20,8 +20,8 @@
 #define DESC_CODE	8
 #define DESC_LDT	2	/* system: types */
 #define DESC_TSS_BUSY	2	/* or'ed into a TSS's type */
-#define DESC_TSS16	1
-#define DESC_TSS32	9
+#define SYS_TYPE_TSS16	1
+#define SYS_TYPE_TSS32	9
 
 struct selector_env;
 

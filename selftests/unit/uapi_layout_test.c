@@ -69,6 +69,7 @@ struct layout {
 	__asm__(".pushsection .rodata\n" #symbol ":\n.incbin \"" path "\"\n" \
 		".byte 0\n.popsection\n")
 EMBED(text_minikvm, "../uapi/minikvm.h");
+EMBED(text_cap, "../uapi/minikvm_cap.h");
 EMBED(text_state, "../uapi/minikvm_state.h");
 EMBED(text_para, "../uapi/minikvm_para.h");
 
@@ -228,6 +229,7 @@ int main(void)
 	       "MINIKVM_SIGNATURE");
 
 	scan_header(text_minikvm, &scan);
+	scan_header(text_cap, &scan);
 	scan_header(text_state, &scan);
 	scan_header(text_para, &scan);
 	tap_diag("the headers declare %u macros and structures, %u fields",
