@@ -196,15 +196,16 @@ static int string_copy(struct vcpu *vcpu, struct pio_string *s, gva_t gva, void 
 	return 0;
 }
 
-/* One element is done: step the registers. */
-static void string_step(struct vcpu *vcpu, struct pio_string *s)
+/* @count elements are done: step the registers. */
+static void string_step(struct vcpu *vcpu, struct pio_string *s, u32 count)
 {
 	struct pio_access *io = &vcpu->pio;
 	unsigned long ea = vcpu->regs[s->index];
+	unsigned long len = (unsigned long)count * io->size;
 
-	ea = s->backward ? ea - io->size : ea + io->size;
+	ea = s->backward ? ea - len : ea + len;
 	reg_write_width(vcpu, s->index, ea, io->addr_size);
-	s->remaining--;
+	s->remaining -= count;
 	if (io->rep)
 		reg_write_width(vcpu, REG_RCX, s->remaining, io->addr_size);
 }
@@ -255,6 +256,26 @@ static u32 string_batch(struct vcpu *vcpu, struct pio_string *s)
 				  (unsigned long)PIO_BATCH / vcpu->pio.size));
 }
 
+/*
+ * Store elements of pio_data that lie in one page of memory, at once. Anything
+ * unusual, a fault included, is left to the caller's way through the elements.
+ */
+static bool ins_store_page(struct vcpu *vcpu, struct pio_string *s, const void *data, u32 count)
+{
+	u64 ea = masked(vcpu->regs[s->index], vcpu->pio.addr_size), gva;
+	u32 len = count * vcpu->pio.size;
+	struct gva_fault fault;
+
+	if (string_batch(vcpu, s) < count || masked(ea + len - 1, vcpu->pio.addr_size) < ea)
+		return false;
+	if (x86_linearize(&s->seg, s->mode, ea, len, true, &gva, &fault) ||
+	    offset_in_page(gva) + len > PAGE_SIZE ||
+	    string_copy(vcpu, s, gva, (void *)data, len, &fault))
+		return false;
+	string_step(vcpu, s, count);
+	return true;
+}
+
 /* Store elements of pio_data: to memory, stepping the registers. */
 static enum exit_action ins_store(struct vcpu *vcpu, struct pio_string *s, const void *data,
 				  u32 count)
@@ -264,6 +285,8 @@ static enum exit_action ins_store(struct vcpu *vcpu, struct pio_string *s, const
 	u32 i;
 	int r;
 
+	if (count > 1 && ins_store_page(vcpu, s, data, count))
+		return string_end(vcpu, s);
 	for (i = 0; i < count; i++) {
 		u32 val;
 
@@ -274,7 +297,7 @@ static enum exit_action ins_store(struct vcpu *vcpu, struct pio_string *s, const
 			r = string_copy(vcpu, s, gva, &val, vcpu->pio.size, &fault);
 		if (r)
 			return string_fault(vcpu, r, &fault);
-		string_step(vcpu, s);
+		string_step(vcpu, s, 1);
 	}
 	return string_end(vcpu, s);
 }
@@ -342,7 +365,7 @@ static enum exit_action pio_outs(struct vcpu *vcpu, struct pio_string *s)
 		/* Once one element waits for userspace the others follow it. */
 		if (queued || iobus_write(vcpu, IO_BUS_PIO, vcpu->pio.port, vcpu->pio.size, &data))
 			memcpy(vcpu->pio_data + vcpu->pio.size * queued++, &data, vcpu->pio.size);
-		string_step(vcpu, s);
+		string_step(vcpu, s, 1);
 	}
 	if (!queued)
 		return r ? string_fault(vcpu, r, &fault) : string_end(vcpu, s);
