@@ -158,7 +158,8 @@ static bool segment_allowed(const struct selector_env *env, int reg, u16 selecto
 	case SEL_TR:
 		if (seg->s)
 			return false;
-		return seg->type == SYS_TYPE_TSS32 || (seg->type == SYS_TYPE_TSS16 && !env->long_mode);
+		return seg->type == SYS_TYPE_TSS32 ||
+		       (seg->type == SYS_TYPE_TSS16 && !env->long_mode);
 	case SEL_LDTR:
 		return !seg->s && seg->type == DESC_LDT;
 	case S_SS:

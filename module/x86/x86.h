@@ -87,7 +87,7 @@ static inline bool msr_allowed(struct vcpu *vcpu, u32 index, u32 access)
 
 /* ---- tsc.c -------------------------------------------------------------- */
 #define TSC_RATIO_FRAC_BITS	48
-#define TSC_RATIO_ONE		(1ULL << TSC_RATIO_FRAC_BITS)
+#define TSC_RATIO_ONE		BIT_ULL(TSC_RATIO_FRAC_BITS)
 u64 guest_tsc_read(struct vcpu *vcpu);		/* guest's TSC now */
 u64 guest_tsc_at(struct vcpu *vcpu, u64 host_tsc);
 int guest_tsc_set_khz(struct vcpu *vcpu, u32 khz);	/* SET_TSC_KHZ; 0: the host's */
