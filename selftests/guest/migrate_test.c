@@ -2,16 +2,21 @@
 /*
  * A vCPU in full run moves from VM to VM: everything the state ioctls save is
  * loaded into a fresh VM that has the same memory, and the guest does not notice:
- * its registers, vectors, timer and interrupts go on.
+ * its registers, vectors, timer and interrupts go on. Half of the moves find it in
+ * the handler of its timer, with the vector in service.
  */
 #include "vm.h"
 
 #define MOVES	4
 #define TICKS	GUEST_DATA		/* u64: timer interrupts taken */
+#define TOUCH	(GUEST_CODE + 0x200)	/* where the second vCPU starts */
+#define PORT_LOOP	0x10
+#define PORT_HANDLER	0x11
+#define PORT_TOUCHED	0x12
 
 /*
  * Counts in R12, RBX (by 3) and XMM0, and leaves every 4096th time. The APIC
- * timer interrupts it meanwhile.
+ * timer interrupts it meanwhile, and its handler leaves, too.
  */
 GUEST_ASM(count_guest, 64,
 	"	movl	$0xfee00000, %esi\n"
@@ -34,8 +39,14 @@ GUEST_ASM(count_guest, 64,
 	"	jmp	1b\n"
 	"	.org	count_guest + 0x100, 0x90\n"	/* 8100: vector 40h */
 	"	incq	0x40000\n"
+	"	outb	%al, $0x11\n"
 	"	movl	$0, 0xb0(%rsi)\n"
-	"	iretq\n");
+	"	iretq\n"
+	"	.org	count_guest + 0x200, 0x90\n"	/* TOUCH */
+	"	movq	0x1018, %rax\n"		/* GDT */
+	"	movq	0x2400, %rax\n"		/* IDT */
+	"	lock orl $0, 0x30ff8\n"		/* the first vCPU's stack */
+	"	outb	%al, $0x12\n");
 
 struct state {
 	struct minikvm_sregs2 sregs;
@@ -118,6 +129,11 @@ static void compare(struct vcpu *vcpu, struct state *s, struct state *now)
 	tap_ok(!memcmp(s->xsave->region, now->xsave->region, 416), "the x87 and SSE state, too");
 }
 
+static bool run_to_port(struct vcpu *vcpu)
+{
+	return !vcpu_run(vcpu) && vcpu->run->exit_reason == MINIKVM_EXIT_IO;
+}
+
 /* Until the timer has interrupted it @ticks times more. */
 static void go(struct vcpu *vcpu, volatile uint64_t *ticks, unsigned int nr)
 {
@@ -127,8 +143,10 @@ static void go(struct vcpu *vcpu, volatile uint64_t *ticks, unsigned int nr)
 	unsigned int n;
 
 	for (n = 0; n < 20000 && *ticks < want; n++) {
-		if (vcpu_run(vcpu) || vcpu->run->exit_reason != MINIKVM_EXIT_IO)
+		if (!run_to_port(vcpu))
 			break;
+		if (vcpu->run->io.port != PORT_LOOP)
+			continue;
 		must(ioctl(vcpu->fd, MINIKVM_GET_REGS, &regs), "GET_REGS");
 		must(ioctl(vcpu->fd, MINIKVM_GET_FPU, &fpu), "GET_FPU");
 		memcpy(xmm, fpu.xmm[0], sizeof(xmm));
@@ -138,6 +156,36 @@ static void go(struct vcpu *vcpu, volatile uint64_t *ticks, unsigned int nr)
 	}
 	tap_ok(*ticks >= want, "the guest counts right, and its timer goes on (%llu ticks, %llu)",
 	       (unsigned long long)*ticks, (unsigned long long)last);
+}
+
+/* On, up to the next exit of the loop, or of the handler. */
+static void go_to_port(struct vcpu *vcpu, uint16_t port)
+{
+	unsigned int n;
+
+	for (n = 0; n < 20000; n++) {
+		if (!run_to_port(vcpu))
+			break;
+		if (vcpu->run->io.port == port)
+			return;
+	}
+	tap_bail("the guest does not come to port %#x: %s", port,
+		 exit_name(vcpu->run->exit_reason));
+}
+
+/*
+ * A second vCPU has the VM map what the delivery of an interrupt touches: an
+ * emulated CPU that delivers from a virtual APIC forgets the vector if that causes
+ * an exit. The first is not touched: what it does first is to take over the state.
+ */
+static void touch_tables(struct vm *vm)
+{
+	struct minikvm_mp_state runnable = { .mp_state = MINIKVM_MP_STATE_RUNNABLE };
+	struct vcpu *vcpu = vm_add_vcpu(vm, 1);
+
+	vcpu_set_mode(vcpu, GUEST_LONG, TOUCH);
+	must(ioctl(vcpu->fd, MINIKVM_SET_MP_STATE, &runnable), "SET_MP_STATE");
+	go_to_port(vcpu, PORT_TOUCHED);
 }
 
 static struct vm *vm_with_memory_of(struct vm *vm)
@@ -182,6 +230,8 @@ int main(void)
 		struct vm *new = vm_with_memory_of(first);
 		struct vcpu *new_vcpu = vm_add_vcpu(new, 0);
 
+		touch_tables(new);
+		go_to_port(vcpu, i & 1 ? PORT_HANDLER : PORT_LOOP);
 		save(vcpu, &state);
 		load(new_vcpu, &state);
 		compare(new_vcpu, &state, &again);
