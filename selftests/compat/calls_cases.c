@@ -247,7 +247,8 @@ static void calls_after_vcpu(enum state state)
 	call(f.fd[VM], KVM_SET_TSS_ADDR, 0xfffbd000, group, "%s, SET_TSS_ADDR", s);
 	call(f.fd[VM], KVM_SET_TSS_ADDR, 0xffffe000, group, "%s, SET_TSS_ADDR too high", s);
 	for (i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
-		call(f.fd[VM], KVM_CREATE_VCPU, ids[i], group, "%s, CREATE_VCPU %#lx", s, ids[i]);
+		call(f.fd[VM], KVM_CREATE_VCPU, ids[i], group, "%s, CREATE_VCPU %#lx, call %zu", s,
+		     ids[i], i);
 	fixture_close(&f);
 }
 
