@@ -336,6 +336,10 @@ void __attribute__((noreturn)) guest_done(void);
 /* Installs an exception or interrupt handler on every vCPU; a NULL one makes the vector fatal again. */
 void guest_set_handler(unsigned int vector, guest_handler_t fn);
 
+/* Runs @fn at level 3 on one vCPU, on a stack of its own; INT GUEST_USER_VEC is its way back. */
+#define GUEST_USER_VEC	0x80
+void guest_run_user(void (*fn)(void));
+
 static inline void apic_write(uint32_t reg, uint32_t v)
 {
 	*(volatile uint32_t *)(APIC_BASE + reg) = v;

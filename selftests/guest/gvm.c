@@ -343,6 +343,22 @@ static void bad_stop(struct gvm_vcpu *v, int stop)
 	pthread_mutex_unlock(&tap_lock);
 }
 
+void gvm_expect(struct gvm *vm, int want, const char *what)
+{
+	int got = gvm_run(vm, 0);
+
+	if (!tap_ok(got == want, "%s", what))
+		tap_bail("stopped with %d (errno %d), stage %llu", got, vm->last_errno,
+			 (unsigned long long)vm->sync_stage);
+}
+
+int gvm_interrupt(struct gvm *vm, uint32_t vector)
+{
+	struct minikvm_interrupt irq = { .irq = vector };
+
+	return ioctl(vm->vcpu[0].fd, MINIKVM_INTERRUPT, &irq);
+}
+
 bool gvm_run_done(struct gvm *vm)
 {
 	int stop = gvm_run(vm, 0);

@@ -77,6 +77,12 @@ void gvm_enter64(struct gvm *vm, unsigned int cpu, void (*fn)(void));
 /* Runs vCPU @cpu in this thread until it stops for a reason of enum gvm_stop. */
 int gvm_run(struct gvm *vm, unsigned int cpu);
 
+/* Runs vCPU 0; a point: it stops for @want. Ends the program if it does not. */
+void gvm_expect(struct gvm *vm, int want, const char *what);
+
+/* MINIKVM_INTERRUPT on vCPU 0; returns what the ioctl returned. */
+int gvm_interrupt(struct gvm *vm, uint32_t vector);
+
 /* Runs vCPU 0 to GVM_DONE; anything else is a failed check that names it. */
 bool gvm_run_done(struct gvm *vm);
 

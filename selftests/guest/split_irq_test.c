@@ -85,22 +85,6 @@ static void guest_main(void)
 static struct gvm *vm;
 static struct minikvm_run *run;
 
-static int inject(uint32_t vector)
-{
-	struct minikvm_interrupt irq = { .irq = vector };
-
-	return ioctl(vm->vcpu[0].fd, MINIKVM_INTERRUPT, &irq);
-}
-
-static void expect(int want, const char *what)
-{
-	int got = gvm_run(vm, 0);
-
-	if (!tap_ok(got == want, "%s", what))
-		tap_bail("stopped with %d (errno %d), stage %llu", got, vm->last_errno,
-			 (unsigned long long)vm->sync_stage);
-}
-
 static struct minikvm_irq_routing_entry msi(uint32_t gsi, uint32_t vector, bool level)
 {
 	return (struct minikvm_irq_routing_entry){
@@ -124,34 +108,34 @@ static void set_routes(void)
 
 static void test_routes(void)
 {
-	expect(GVM_SYNC, "the APIC is set up");
+	gvm_expect(vm, GVM_SYNC, "the APIC is set up");
 	gvm_irq_line(vm, GSI_LEVEL, 1);
-	expect(MINIKVM_EXIT_IOAPIC_EOI, "the EOI of a level is an exit");
+	gvm_expect(vm, MINIKVM_EXIT_IOAPIC_EOI, "the EOI of a level is an exit");
 	tap_eq(run->eoi.vector, VEC_LEVEL, "it names the vector");
-	expect(GVM_SYNC, "the guest goes on");
+	gvm_expect(vm, GVM_SYNC, "the guest goes on");
 	gvm_irq_line(vm, GSI_EDGE, 1);
-	expect(GVM_SYNC, "the EOI of an edge is none");
+	gvm_expect(vm, GVM_SYNC, "the EOI of an edge is none");
 	gvm_irq_line(vm, GSI_FREE, 1);
-	expect(GVM_SYNC, "that of a GSI not reserved is none");
+	gvm_expect(vm, GVM_SYNC, "that of a GSI not reserved is none");
 }
 
 static void test_extint(void)
 {
 	/* The guest has masked LINT0 and is about to turn interrupts on for a while. */
 	run->request_interrupt_window = 1;
-	expect(GVM_SYNC, "LINT0 masked: no window");
+	gvm_expect(vm, GVM_SYNC, "LINT0 masked: no window");
 	run->request_interrupt_window = 0;
-	tap_errno(inject(256), EINVAL, "INTERRUPT with vector 256");
-	tap_errno(inject(VEC_EXT), 0, "INTERRUPT");
-	tap_errno(inject(VEC_EXT + 1), EEXIST, "INTERRUPT while one waits");
-	expect(GVM_SYNC, "the guest goes on");
-	tap_errno(inject(VEC_EXT + 1), 0, "INTERRUPT before a HLT");
-	expect(GVM_SYNC, "the guest goes on");
+	tap_errno(gvm_interrupt(vm, 256), EINVAL, "INTERRUPT with vector 256");
+	tap_errno(gvm_interrupt(vm, VEC_EXT), 0, "INTERRUPT");
+	tap_errno(gvm_interrupt(vm, VEC_EXT + 1), EEXIST, "INTERRUPT while one waits");
+	gvm_expect(vm, GVM_SYNC, "the guest goes on");
+	tap_errno(gvm_interrupt(vm, VEC_EXT + 1), 0, "INTERRUPT before a HLT");
+	gvm_expect(vm, GVM_SYNC, "the guest goes on");
 	run->request_interrupt_window = 1;
-	expect(MINIKVM_EXIT_IRQ_WINDOW_OPEN, "LINT0 open: a window");
+	gvm_expect(vm, MINIKVM_EXIT_IRQ_WINDOW_OPEN, "LINT0 open: a window");
 	tap_eq(run->ready_for_interrupt_injection, 1, "ready");
 	run->request_interrupt_window = 0;
-	tap_errno(inject(VEC_EXT), 0, "INTERRUPT");
+	tap_errno(gvm_interrupt(vm, VEC_EXT), 0, "INTERRUPT");
 	tap_eq(gvm_run(vm, 0), GVM_DONE, "the guest is done");
 }
 

@@ -5,7 +5,6 @@
  */
 #include "gvm.h"
 
-#define SYSCALL_VEC	0x80
 #define CR4_UMIP	(1ul << 11)
 
 extern uint8_t guest_idt[];
@@ -20,42 +19,6 @@ static volatile int vec[5];
 static volatile uint64_t err[5];
 static volatile struct table gdt, idt;
 static volatile bool smsw_too;		/* the CPU does it: a hypervisor cannot make SMSW exit */
-uint64_t user_stack[512] __attribute__((aligned(16)));
-
-/* clang-format off */
-asm(".pushsection .text\n"
-"	.globl run_user, run_user_back, run_user_rsp\n"
-"run_user:\n"				/* rdi: function; INT 80h is its way back */
-"	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
-"	mov %rsp, run_user_rsp(%rip)\n"
-"	pushq $0x33\n"
-"	lea user_stack+4088(%rip), %rax\n"
-"	push %rax\n"
-"	pushfq\n"
-"	pushq $0x3b\n"
-"	push %rdi\n"
-"	iretq\n"
-"run_user_back:\n"
-"	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
-"	ret\n"
-".popsection\n"
-".pushsection .data\n"
-"	.balign 8\n"
-"run_user_rsp: .quad 0\n"
-".popsection\n");
-/* clang-format on */
-
-void run_user(void (*fn)(void));
-extern char run_user_back[];
-extern volatile uint64_t run_user_rsp;
-
-static void on_return(struct guest_trap_frame *f)
-{
-	f->rip = (uint64_t)run_user_back;
-	f->cs = 0x08;
-	f->ss = 0x10;
-	f->rsp = run_user_rsp;
-}
 
 #define TRY(n, insn, inputs...)						\
 do {									\
@@ -119,11 +82,9 @@ static void guest_main(void)
 {
 	uint16_t tr = 0x40;
 
-	guest_idt[16 * SYSCALL_VEC + 5] |= 3 << 5;
-	guest_set_handler(SYSCALL_VEC, on_return);
 	guest_gdt[8] |= 1ul << 41;
 	level0("without UMIP level 0 stores the tables' registers");
-	run_user(user_code);
+	guest_run_user(user_code);
 	guest_check(all(-1), "without UMIP level 3 does, too");
 	write_cr4(read_cr4() | CR4_UMIP);
 	guest_check(read_cr4() & CR4_UMIP, "CR4.UMIP stays");
@@ -131,10 +92,10 @@ static void guest_main(void)
 	guest_gdt[8] &= ~(1ul << 41);
 	asm volatile("ltr %0" : : "r"(tr) : "memory");
 	guest_check(guest_gdt[8] >> 41 & 1, "LTR at level 0 makes the TSS busy");
-	run_user(user_code);
+	guest_run_user(user_code);
 	guest_check(all(EX_GP), "with UMIP level 3 gets #GP");
 	write_cr4(read_cr4() & ~CR4_UMIP);
-	run_user(user_code);
+	guest_run_user(user_code);
 	guest_check(all(-1), "and none once it is off again");
 	guest_done();
 }

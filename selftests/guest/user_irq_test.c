@@ -72,52 +72,36 @@ static void guest_main(void)
 static struct gvm *vm;
 static struct minikvm_run *run;
 
-static int inject(uint32_t vector)
-{
-	struct minikvm_interrupt irq = { .irq = vector };
-
-	return ioctl(vm->vcpu[0].fd, MINIKVM_INTERRUPT, &irq);
-}
-
-static void expect(int want, const char *what)
-{
-	int got = gvm_run(vm, 0);
-
-	if (!tap_ok(got == want, "%s", what))
-		tap_bail("stopped with %d (errno %d), stage %llu", got, vm->last_errno,
-			 (unsigned long long)vm->sync_stage);
-}
-
 static void test_window(void)
 {
-	expect(GVM_SYNC, "interrupts off");
+	gvm_expect(vm, GVM_SYNC, "interrupts off");
 	tap_eq(run->if_flag, 0, "if_flag says so");
 	tap_eq(run->ready_for_interrupt_injection, 0, "nothing can be injected");
 	run->request_interrupt_window = 1;
-	expect(MINIKVM_EXIT_IRQ_WINDOW_OPEN, "the window opens behind STI's shadow");
+	gvm_expect(vm, MINIKVM_EXIT_IRQ_WINDOW_OPEN, "the window opens behind STI's shadow");
 	tap_eq(run->if_flag, 1, "if_flag is set");
 	tap_eq(run->ready_for_interrupt_injection, 1, "an interrupt can be injected");
 	run->request_interrupt_window = 0;
-	tap_errno(inject(VEC), 0, "INTERRUPT");
-	expect(GVM_SYNC, "the guest goes on");
+	tap_errno(gvm_interrupt(vm, VEC), 0, "INTERRUPT");
+	gvm_expect(vm, GVM_SYNC, "the guest goes on");
 
 	run->request_interrupt_window = 1;
-	expect(MINIKVM_EXIT_IRQ_WINDOW_OPEN, "a second window");
-	tap_errno(inject(VEC + 1), 0, "INTERRUPT while a window is wanted again");
-	expect(MINIKVM_EXIT_IRQ_WINDOW_OPEN, "it opens when the handler returns");
+	gvm_expect(vm, MINIKVM_EXIT_IRQ_WINDOW_OPEN, "a second window");
+	tap_errno(gvm_interrupt(vm, VEC + 1), 0, "INTERRUPT while a window is wanted again");
+	gvm_expect(vm, MINIKVM_EXIT_IRQ_WINDOW_OPEN, "it opens when the handler returns");
 	run->request_interrupt_window = 0;
-	tap_errno(inject(VEC + 2), 0, "INTERRUPT");
-	expect(GVM_SYNC, "the guest goes on");
+	tap_errno(gvm_interrupt(vm, VEC + 2), 0, "INTERRUPT");
+	gvm_expect(vm, GVM_SYNC, "the guest goes on");
 }
 
 static void test_halt(void)
 {
 	run->request_interrupt_window = 1;
-	expect(MINIKVM_EXIT_HLT, "no window in STI's shadow: HLT comes first");
+	gvm_expect(vm, MINIKVM_EXIT_HLT, "no window in STI's shadow: HLT comes first");
 	tap_eq(run->ready_for_interrupt_injection, 1, "halted, an interrupt can be injected");
 	run->request_interrupt_window = 0;
-	tap_errno(inject(VEC + 3), 0, "INTERRUPT");
-	expect(GVM_SYNC, "the guest goes on");
+	tap_errno(gvm_interrupt(vm, VEC + 3), 0, "INTERRUPT");
+	gvm_expect(vm, GVM_SYNC, "the guest goes on");
 }
 
 static void test_cr8(void)
@@ -126,9 +110,9 @@ static void test_cr8(void)
 	run->cr8 = 16;
 	tap_errno(ioctl(vm->vcpu[0].fd, MINIKVM_RUN, 0), EINVAL, "RUN with a CR8 of 16");
 	run->cr8 = 7;
-	expect(MINIKVM_EXIT_SET_TPR, "a lowered priority is an exit");
+	gvm_expect(vm, MINIKVM_EXIT_SET_TPR, "a lowered priority is an exit");
 	tap_eq(run->cr8, 2, "the run page has the new one");
-	expect(GVM_SYNC, "the guest goes on");
+	gvm_expect(vm, GVM_SYNC, "the guest goes on");
 }
 
 static void test_sregs(void)
@@ -155,7 +139,7 @@ int main(void)
 	test_halt();
 	test_cr8();
 	tap_errno(ioctl(vm->vcpu[0].fd, MINIKVM_NMI, 0), 0, "NMI");
-	expect(GVM_SYNC, "the guest goes on");
+	gvm_expect(vm, GVM_SYNC, "the guest goes on");
 	test_sregs();
 	gvm_destroy(vm);
 	return gvm_finish();

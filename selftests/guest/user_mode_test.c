@@ -6,9 +6,7 @@
 #include "gvm.h"
 
 #define PORT		0x300
-#define SYSCALL_VEC	0x80
 
-extern uint8_t guest_idt[];
 extern uint64_t guest_gdt[];
 
 struct result {
@@ -17,44 +15,7 @@ struct result {
 };
 
 static volatile struct result results[16];
-uint64_t user_stack[512] __attribute__((aligned(16)));
 static volatile unsigned int mmio_seen;
-
-/* void run_user(void (*fn)(void)): runs @fn at CPL 3; INT 80h is its way back. */
-/* clang-format off */
-asm(".pushsection .text\n"
-"	.globl run_user, run_user_back, run_user_rsp\n"
-"run_user:\n"
-"	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
-"	mov %rsp, run_user_rsp(%rip)\n"
-"	pushq $0x33\n"
-"	lea user_stack+4088(%rip), %rax\n"
-"	push %rax\n"
-"	pushfq\n"
-"	pushq $0x3b\n"
-"	push %rdi\n"
-"	iretq\n"
-"run_user_back:\n"
-"	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
-"	ret\n"
-".popsection\n"
-".pushsection .data\n"
-"	.balign 8\n"
-"run_user_rsp: .quad 0\n"
-".popsection\n");
-/* clang-format on */
-
-void run_user(void (*fn)(void));
-extern char run_user_back[];
-extern volatile uint64_t run_user_rsp;
-
-static void on_return(struct guest_trap_frame *f)
-{
-	f->rip = (uint64_t)run_user_back;
-	f->cs = 0x08;
-	f->ss = 0x10;
-	f->rsp = run_user_rsp;
-}
 
 #define USER_TRY(n, insn, inputs...)				\
 do {								\
@@ -131,12 +92,10 @@ static void guest_main(void)
 {
 	uint64_t *pd = (uint64_t *)(GUEST_PML4 + 0x2000);
 
-	guest_idt[16 * SYSCALL_VEC + 5] |= 3 << 5;
-	guest_set_handler(SYSCALL_VEC, on_return);
 	pd[(GUEST_MMIO + 0x200000) >> 21] &= ~4ul;		/* supervisor only */
 	write_cr3(read_cr3());
 	write_cr4(read_cr4() | (1 << 18));
-	run_user(user_code);
+	guest_run_user(user_code);
 	gp(0, "HLT at CPL 3 raises #GP");
 	gp(1, "IN without permission raises #GP");
 	gp(2, "OUT too");
@@ -152,7 +111,7 @@ static void guest_main(void)
 	guest_check(results[11].vec == -1, "MMIO to a page user mode may use works");
 	guest_check(results[12].vec == EX_PF && results[12].err == 7, "... to a supervisor page raises #PF");
 	load_io_tss();
-	run_user(user_ports);
+	guest_run_user(user_ports);
 	guest_eq(results[0].vec, -1, "the I/O permission bitmap opens a port");
 	guest_eq(results[1].vec, EX_GP, "... and no other");
 	guest_eq(results[2].vec, EX_GP, "... nor an access that reaches beyond the open ones");

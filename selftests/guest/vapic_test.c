@@ -61,15 +61,6 @@ static void guest_main(void)
 
 static struct gvm *vm;
 
-static void expect(int want, const char *what)
-{
-	int got = gvm_run(vm, 0);
-
-	if (!tap_ok(got == want, "%s", what))
-		tap_bail("stopped with %d (errno %d), stage %llu", got, vm->last_errno,
-			 (unsigned long long)vm->sync_stage);
-}
-
 /* Where APIC accesses can be virtualized, the CPU may handle the TPR and nobody learn of it. */
 static bool may_go_unreported(void)
 {
@@ -120,11 +111,11 @@ static void test_reports(void)
 	tap_errno(report(1, 1), EINVAL, "TPR_ACCESS_REPORTING with flags");
 	tap_errno(report(1, 0), 0, "TPR_ACCESS_REPORTING");
 	if (expect_report(true))
-		expect(GVM_SYNC, "the guest goes on");
+		gvm_expect(vm, GVM_SYNC, "the guest goes on");
 	if (expect_report(false))
-		expect(GVM_SYNC, "the guest goes on");
+		gvm_expect(vm, GVM_SYNC, "the guest goes on");
 	tap_errno(report(0, 0), 0, "TPR_ACCESS_REPORTING off");
-	expect(GVM_SYNC, "a write that is not reported");
+	gvm_expect(vm, GVM_SYNC, "a write that is not reported");
 }
 
 static void test_vapic(void)
@@ -133,10 +124,10 @@ static void test_vapic(void)
 
 	tap_errno(set_vapic(GUEST_EXTRA), EINVAL, "SET_VAPIC_ADDR where no memory is");
 	tap_errno(set_vapic((uintptr_t)&word), 0, "SET_VAPIC_ADDR");
-	expect(GVM_SYNC, "the guest writes a priority");
+	gvm_expect(vm, GVM_SYNC, "the guest writes a priority");
 	GVM_IOCTL(vm->vcpu[0].fd, MINIKVM_GET_LAPIC, &lapic);
 	tap_eq(lapic.regs[APIC_TPR], 0x60, "the APIC has it");
-	expect(GVM_SYNC, "the guest goes on");
+	gvm_expect(vm, GVM_SYNC, "the guest goes on");
 	tap_errno(set_vapic(0), 0, "SET_VAPIC_ADDR of nothing");
 	tap_eq(gvm_run(vm, 0), GVM_DONE, "the guest is done");
 }
@@ -148,7 +139,7 @@ int main(void)
 	gvm_start();
 	vm = gvm_create(1, GVM_IRQCHIP);
 	gvm_enter64(vm, 0, guest_main);
-	expect(GVM_SYNC, "the APIC is set up");
+	gvm_expect(vm, GVM_SYNC, "the APIC is set up");
 	test_reports();
 	test_vapic();
 	gvm_destroy(vm);
