@@ -143,3 +143,46 @@ uint32_t lapic_read(struct vcpu *vcpu, unsigned int reg)
 GUEST_ASM(spin_guest, 32,
 	"	sti\n"
 	"1:	jmp	1b\n");
+
+/*
+ * Loaded at GUEST_CODE. RSI: address. Reports what is read there, then stores
+ * EBX there, and says so.
+ */
+GUEST_ASM(access_guest, 64,
+	"1:	movl	(%rsi), %eax\n"
+	"	outl	%eax, $0xe0\n"
+	"	movl	%ebx, (%rsi)\n"
+	"	outb	%al, $0xe1\n"
+	"	jmp	1b\n");
+
+/**
+ * access_start() - make the vCPU begin access_guest
+ * @vcpu: vCPU of a VM with access_guest loaded, in long mode
+ * @gpa: what it reads and stores to
+ * @store: what it stores
+ */
+void access_start(struct vcpu *vcpu, uint64_t gpa, uint32_t store)
+{
+	struct minikvm_regs regs = {
+		.rip = GUEST_CODE, .rflags = 2, .rsi = gpa, .rbx = store,
+	};
+
+	/* Completes what an earlier exit left open, before it is overwritten. */
+	vcpu->run->immediate_exit = 1;
+	vcpu_run(vcpu);
+	vcpu->run->immediate_exit = 0;
+	if (ioctl(vcpu->fd, MINIKVM_SET_REGS, &regs))
+		tap_bail("SET_REGS: %s", strerror(errno));
+}
+
+/**
+ * access_expect_read() - report two points: access_guest reads memory
+ * @vcpu: vCPU
+ * @want: what it must read
+ * @what: what the points are about
+ */
+void access_expect_read(struct vcpu *vcpu, uint32_t want, const char *what)
+{
+	if (vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "%s: guest reads memory", what))
+		tap_eq(vcpu_io_value(vcpu), want, "%s: the value", what);
+}

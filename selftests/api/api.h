@@ -27,6 +27,11 @@ void irq_guest_expect(struct vcpu *vcpu, uint32_t vector, const char *what);
 void lapic_enable(struct vcpu *vcpu);
 uint32_t lapic_read(struct vcpu *vcpu, unsigned int reg);
 
+/* A guest that reads and stores at one address; see api.c. */
+extern const unsigned char access_guest[], access_guest_end[];
+void access_start(struct vcpu *vcpu, uint64_t gpa, uint32_t store);
+void access_expect_read(struct vcpu *vcpu, uint32_t want, const char *what);
+
 /* A guest that makes no exit, with interrupts on. */
 extern const unsigned char spin_guest[], spin_guest_end[];
 

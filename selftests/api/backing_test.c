@@ -13,33 +13,6 @@
 #define GPA	0x40000000ULL
 #define SIZE	0x200000ULL
 
-/* RSI: address. Reports what is read there, then stores EBX there, and says so. */
-GUEST_ASM(access_guest, 64,
-	"1:	movl	(%rsi), %eax\n"
-	"	outl	%eax, $0xe0\n"
-	"	movl	%ebx, (%rsi)\n"
-	"	outb	%al, $0xe1\n"
-	"	jmp	1b\n");
-
-static void start(struct vcpu *vcpu, uint64_t gpa, uint32_t store)
-{
-	struct minikvm_regs regs = {
-		.rip = GUEST_CODE, .rflags = 2, .rsi = gpa, .rbx = store,
-	};
-
-	vcpu->run->immediate_exit = 1;
-	vcpu_run(vcpu);
-	vcpu->run->immediate_exit = 0;
-	if (ioctl(vcpu->fd, MINIKVM_SET_REGS, &regs))
-		tap_bail("SET_REGS: %s", strerror(errno));
-}
-
-static void expect_read(struct vcpu *vcpu, uint32_t want, const char *what)
-{
-	if (vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "%s: guest reads", what))
-		tap_eq(vcpu_io_value(vcpu), want, "%s: the value", what);
-}
-
 /* @mem can be read and written by both; it takes the last page of the slot. */
 static void check_rw(struct vm *vm, struct vcpu *vcpu, void *mem, const char *what)
 {
@@ -51,12 +24,12 @@ static void check_rw(struct vm *vm, struct vcpu *vcpu, void *mem, const char *wh
 	}
 	*word = 0x1234;
 	tap_errno(vm_set_region(vm, 1, GPA, SIZE, mem, 0), 0, "%s: a slot", what);
-	start(vcpu, GPA + SIZE - 4096, 0x5678);
-	expect_read(vcpu, 0x1234, what);
+	access_start(vcpu, GPA + SIZE - 4096, 0x5678);
+	access_expect_read(vcpu, 0x1234, what);
 	vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "%s: guest writes", what);
 	tap_eq(*word, 0x5678, "%s: the VMM sees it", what);
 	*word = 0x9abc;
-	expect_read(vcpu, 0x9abc, what);
+	access_expect_read(vcpu, 0x9abc, what);
 	tap_errno(vm_set_region(vm, 1, 0, 0, NULL, 0), 0, "%s: deleted", what);
 	munmap(mem, SIZE);
 }
@@ -99,8 +72,8 @@ static void test_file(struct vm *vm, struct vcpu *vcpu)
 		tap_bail("pwrite: %s", strerror(errno));
 	mem = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	vm_set_region(vm, 1, GPA, SIZE, mem, 0);
-	start(vcpu, GPA, 0x22);
-	expect_read(vcpu, 0x11, "private file, read");
+	access_start(vcpu, GPA, 0x22);
+	access_expect_read(vcpu, 0x11, "private file, read");
 	vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "private file: guest writes");
 	tap_eq(*(volatile uint32_t *)mem, 0x22, "private file: the VMM has the copy");
 	if (pread(fd, &word, sizeof(word), 0) != sizeof(word))
@@ -108,7 +81,7 @@ static void test_file(struct vm *vm, struct vcpu *vcpu)
 	tap_eq(word, 0x11, "private file: the file is as it was");
 
 	/* Behind the end of a file there is nothing. */
-	start(vcpu, GPA + SIZE - 4096, 0x33);
+	access_start(vcpu, GPA + SIZE - 4096, 0x33);
 	if (ftruncate(fd, 4096))
 		tap_bail("ftruncate: %s", strerror(errno));
 	tap_eq(vcpu_run(vcpu), -EFAULT, "a file that was cut short: RUN fails");
@@ -125,8 +98,8 @@ static void test_rights(struct vm *vm, struct vcpu *vcpu)
 	mem[0] = 0x44;
 	mprotect(mem, SIZE, PROT_READ);
 	vm_set_region(vm, 1, GPA, SIZE, mem, 0);
-	start(vcpu, GPA, 0x55);
-	expect_read(vcpu, 0x44, "not writable");
+	access_start(vcpu, GPA, 0x55);
+	access_expect_read(vcpu, 0x44, "not writable");
 	tap_eq(vcpu_run(vcpu), -EFAULT, "not writable: the guest's write fails RUN");
 	mprotect(mem, SIZE, PROT_READ | PROT_WRITE);
 	vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "writable again: the guest goes on");
@@ -134,13 +107,13 @@ static void test_rights(struct vm *vm, struct vcpu *vcpu)
 	mprotect(mem, SIZE, PROT_NONE);
 	tap_eq(vcpu_run(vcpu), -EFAULT, "no rights at all: RUN fails");
 	mprotect(mem, SIZE, PROT_READ);
-	expect_read(vcpu, 0x55, "readable again");
+	access_expect_read(vcpu, 0x55, "readable again");
 	vm_set_region(vm, 1, 0, 0, NULL, 0);
 
 	tap_errno(vm_set_region(vm, 1, GPA, SIZE, mem, MINIKVM_MEM_READONLY), 0,
 		  "not writable, as a read-only slot");
-	start(vcpu, GPA, 0x66);
-	expect_read(vcpu, 0x55, "read-only slot");
+	access_start(vcpu, GPA, 0x66);
+	access_expect_read(vcpu, 0x55, "read-only slot");
 	vcpu_expect_exit(vcpu, MINIKVM_EXIT_MMIO, "read-only slot: a write is MMIO");
 	vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "read-only slot: the guest goes on");
 	tap_eq(mem[0], 0x55, "read-only slot: the memory is as it was");
@@ -159,8 +132,8 @@ static void test_fork(struct vm *vm, struct vcpu *vcpu)
 
 	mem[0] = 0x77;
 	vm_set_region(vm, 1, GPA, SIZE, (void *)mem, 0);
-	start(vcpu, GPA, 0x88);
-	expect_read(vcpu, 0x77, "before fork()");
+	access_start(vcpu, GPA, 0x88);
+	access_expect_read(vcpu, 0x77, "before fork()");
 	if (pipe(to_child))
 		tap_bail("pipe: %s", strerror(errno));
 	pid = fork();
@@ -179,7 +152,7 @@ static void test_fork(struct vm *vm, struct vcpu *vcpu)
 	waitpid(pid, &status, 0);
 	tap_eq(status, 0, "after fork(): the child does not");
 	mem[0] = 0x99;
-	expect_read(vcpu, 0x99, "the parent writes");
+	access_expect_read(vcpu, 0x99, "the parent writes");
 	vm_set_region(vm, 1, 0, 0, NULL, 0);
 	munmap((void *)mem, SIZE);
 }
@@ -197,8 +170,8 @@ static void test_pfn(struct vm *vm, struct vcpu *vcpu)
 		return;
 	}
 	vm_set_region(vm, 1, GPA, 0x10000, (void *)mem, 0);
-	start(vcpu, GPA + 0xfff0, 1);
-	expect_read(vcpu, mem[0xfff0 / 4], "a mapping of frames");
+	access_start(vcpu, GPA + 0xfff0, 1);
+	access_expect_read(vcpu, mem[0xfff0 / 4], "a mapping of frames");
 	vcpu_expect_exit(vcpu, MINIKVM_EXIT_MMIO, "a mapping of frames: a write is MMIO");
 	vcpu_expect_exit(vcpu, MINIKVM_EXIT_IO, "a mapping of frames: the guest goes on");
 	vm_set_region(vm, 1, 0, 0, NULL, 0);
