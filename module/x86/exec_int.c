@@ -56,6 +56,18 @@ enum exec_result exec_shifts(struct exec *x)
 	return exec_write_rm(x, x->insn.op_size, v);
 }
 
+/* rDX:rAX = @hi:@lo, or AX for bytes. */
+static enum exec_result set_acc_pair(struct exec *x, u32 size, u64 lo, u64 hi)
+{
+	if (size == 1) {
+		exec_set_reg(x, R_AX, 2, lo | hi << 8);
+		return EXEC_OK;
+	}
+	exec_set_reg(x, R_AX, size, lo);
+	exec_set_reg(x, R_DX, size, hi);
+	return EXEC_OK;
+}
+
 /* rDX:rAX (AX for bytes) = rAX * r/m. */
 enum exec_result exec_mul_acc(struct exec *x)
 {
@@ -66,13 +78,7 @@ enum exec_result exec_mul_acc(struct exec *x)
 	if (res)
 		return res;
 	exec_mul(&x->rflags, x->insn.op == OP_IMUL, x->regs[R_AX], v, size, &lo, &hi);
-	if (size == 1) {
-		exec_set_reg(x, R_AX, 2, lo | hi << 8);
-		return EXEC_OK;
-	}
-	exec_set_reg(x, R_AX, size, lo);
-	exec_set_reg(x, R_DX, size, hi);
-	return EXEC_OK;
+	return set_acc_pair(x, size, lo, hi);
 }
 
 enum exec_result exec_imul_reg(struct exec *x)
@@ -115,13 +121,7 @@ enum exec_result exec_div_acc(struct exec *x)
 	hi = size == 1 ? (x->regs[R_AX] >> 8) & 0xff : exec_mask(x->regs[R_DX], size);
 	if (!exec_divide(x->insn.op == OP_IDIV, v, size, &lo, &hi))
 		return exec_fault(x, VECTOR_DE);
-	if (size == 1) {
-		exec_set_reg(x, R_AX, 2, lo | hi << 8);
-		return EXEC_OK;
-	}
-	exec_set_reg(x, R_AX, size, lo);
-	exec_set_reg(x, R_DX, size, hi);
-	return EXEC_OK;
+	return set_acc_pair(x, size, lo, hi);
 }
 
 enum exec_result exec_bit_scan(struct exec *x)
