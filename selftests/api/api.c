@@ -59,10 +59,15 @@ void test_efault(int fd, unsigned long cmd, size_t size, const char *name)
  * does is to report PORT_READY. DS and the IVT have base 0.
  */
 GUEST_ASM(irq_guest, 16,
-	"	sti\n"
+	/* IRET unblocks NMIs: an emulated CPU may still block them for the guest before (lab.rst). */
+	"	pushfw\n"
+	"	pushw	%cs\n"
+	"	pushw	$0x8000 + 1f - irq_guest\n"
+	"	iretw\n"
+	"1:	sti\n"
 	"	outb	%al, $0x10\n"
-	"1:	hlt\n"
-	"	jmp	1b\n"
+	"2:	hlt\n"
+	"	jmp	2b\n"
 	"	.balign 16\n"
 	/* 16 bytes per stub */
 	"	.set	vector, 0\n"

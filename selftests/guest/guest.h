@@ -253,6 +253,26 @@ static inline void sti_hlt_cli(void)
 	asm volatile("sti; hlt; cli" : : : "memory");
 }
 
+/*
+ * IRET to the next instruction, which unblocks NMIs. An emulated CPU may hold them back from one
+ * guest because another is in its NMI handler (lab.rst); a guest that has not run IRET since would
+ * wait for ever.
+ */
+static inline void guest_iret(void)
+{
+	asm volatile("mov %%rsp, %%rcx\n\t"
+		     "mov %%ss, %%eax\n\t"
+		     "push %%rax\n\t"
+		     "push %%rcx\n\t"
+		     "pushf\n\t"
+		     "mov %%cs, %%eax\n\t"
+		     "push %%rax\n\t"
+		     "lea 1f(%%rip), %%rax\n\t"
+		     "push %%rax\n\t"
+		     "iretq\n"
+		     "1:" : : : "rax", "rcx", "memory");
+}
+
 static inline void invlpg(const void *p)
 {
 	asm volatile("invlpg (%0)" : : "r"(p) : "memory");

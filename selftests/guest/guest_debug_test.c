@@ -300,11 +300,22 @@ static void test_guest_breakpoint(struct vcpu *vcpu)
 
 /* ---- interrupts ------------------------------------------------------------ */
 
+/* It begins with an IRET, see guest_iret(). */
 GUEST_ASM(irq_loop, 64,
-	"	sti\n"				/* 8000 */
-	"	nop\n"				/* 8001 */
-	"	nop\n"				/* 8002 */
-	"	outb	%al, $0x10\n"		/* 8003 */
+	"	mov	%rsp, %rcx\n"
+	"	mov	%ss, %eax\n"
+	"	push	%rax\n"
+	"	push	%rcx\n"
+	"	pushf\n"
+	"	mov	%cs, %eax\n"
+	"	push	%rax\n"
+	"	lea	1f(%rip), %rax\n"
+	"	push	%rax\n"
+	"	iretq\n"
+	"1:	sti\n"
+	"	nop\n"
+	"	nop\n"
+	"	outb	%al, $0x10\n"
 	"	.org	irq_loop + 0x40, 0x90\n"
 	"	outb	%al, $0x11\n");		/* 8040: the NMI's handler */
 

@@ -51,6 +51,7 @@ static void ap_main(unsigned int cpu)
 			sti();
 			guest_relax();
 			cli();
+			guest_iret();
 		}
 	}
 }
@@ -117,6 +118,7 @@ static void destinations(void)
 static void nmi(void)
 {
 	guest_set_handler(EX_NMI, on_nmi);
+	guest_iret();
 	apic_ipi(APIC_DM_NMI, 1);
 	guest_check(only(nmis, 2, 1), "an NMI wakes a halted CPU");
 	apic_ipi(APIC_DM_NMI, 2);

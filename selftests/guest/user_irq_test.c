@@ -35,6 +35,7 @@ static void guest_main(void)
 	for (i = 0; i < 4; i++)
 		guest_set_handler(VEC + i, on_irq);
 	guest_set_handler(EX_NMI, on_nmi);
+	guest_iret();
 
 	guest_sync(1, 0);
 	sti();
