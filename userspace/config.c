@@ -3,14 +3,13 @@
  * Options of `mkvm run`: GNU long options and QEMU's spelling of the same, into struct config.
  */
 #include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
+#include "config_parse.h"
 #include "report.h"
 #include "types.h"
 
@@ -84,37 +83,13 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int set_string(char **field, const char *value)
-{
-	char *copy = strdup(value);
-
-	if (!copy)
-		return report("out of memory");
-	free(*field);
-	*field = copy;
-	return 0;
-}
-
-/* A decimal number that is nothing but digits. */
-static bool parse_number(const char *s, u64 *value, const char **end)
-{
-	char *stop;
-
-	if (!isdigit((unsigned char)*s))
-		return false;
-	errno = 0;
-	*value = strtoull(s, &stop, 10);
-	*end = stop;
-	return errno == 0;
-}
-
 static int parse_memory(struct config *cfg, const char *arg)
 {
 	u64 n, unit = MIB;
 	const char *end;
 	const char *s = strncmp(arg, "size=", 5) ? arg : arg + 5;
 
-	if (!parse_number(s, &n, &end))
+	if (!config_number(s, &n, &end))
 		goto bad;
 	if (*end) {
 		switch (toupper((unsigned char)*end)) {
@@ -149,7 +124,7 @@ static int parse_smp(struct config *cfg, const char *arg)
 	const char *end;
 	u64 n;
 
-	if (!parse_number(s, &n, &end) || *end || n < 1 || n > MAX_VCPUS)
+	if (!config_number(s, &n, &end) || *end || n < 1 || n > MAX_VCPUS)
 		return report("-smp %s: give a number of CPUs from 1 to %d", arg, MAX_VCPUS);
 	cfg->nr_vcpus = (unsigned int)n;
 	return 0;
@@ -163,150 +138,25 @@ static int parse_name(struct config *cfg, const char *arg)
 	if (!len || s[len] || len > 64 || *s == '.' || *s == '-')
 		return report("-name %s: use 1 to 64 letters, digits, '_', '.' or '-' (not first)",
 			      arg);
-	return set_string(&cfg->name, s);
+	return config_set_string(&cfg->name, s);
 }
 
 static int parse_accel(struct config *cfg, const char *arg)
 {
 	if (strcmp(arg, "minikvm") && strcmp(arg, "kvm") && !strchr(arg, '/'))
 		return report("-accel %s: unknown; use minikvm, kvm or the path of a device", arg);
-	return set_string(&cfg->accel, arg);
-}
-
-static int parse_serial(struct config *cfg, const char *arg)
-{
-	struct serial_config *s = &cfg->serial[cfg->nr_serials];
-	unsigned int i;
-
-	if (cfg->nr_serials == MAX_SERIALS)
-		return report("-serial %s: there are only %d serial ports", arg, MAX_SERIALS);
-	if (!strcmp(arg, "stdio")) {
-		for (i = 0; i < cfg->nr_serials; i++) {
-			if (cfg->serial[i].kind == SERIAL_STDIO)
-				return report("-serial stdio: can be given only once");
-		}
-		s->kind = SERIAL_STDIO;
-	} else if (!strcmp(arg, "null")) {
-		s->kind = SERIAL_NULL;
-	} else if (!strcmp(arg, "none")) {
-		s->kind = SERIAL_NONE;
-	} else if (!strncmp(arg, "file:", 5) && arg[5]) {
-		s->kind = SERIAL_FILE;
-		if (set_string(&s->path, arg + 5))
-			return -1;
-	} else {
-		return report("-serial %s: not supported; use stdio, file:PATH, null or none", arg);
-	}
-	cfg->nr_serials++;
-	return 0;
-}
-
-static int set_drive_key(struct drive_config *d, const char *arg, const char *key,
-			 const char *value)
-{
-	if (!strcmp(key, "file"))
-		return *value ? set_string(&d->path, value) :
-				report("-drive %s: file= is empty", arg);
-	if (!strcmp(key, "format")) {
-		d->format_given = true;
-		return strcmp(value, "raw") ?
-			       report("-drive %s: format '%s' is not supported; use raw", arg,
-				      value) :
-			       0;
-	}
-	if (!strcmp(key, "if"))
-		return strcmp(value, "virtio") ?
-			       report("-drive %s: interface '%s' is not supported; use virtio", arg,
-				      value) :
-			       0;
-	if (!strcmp(key, "media"))
-		return strcmp(value, "disk") ?
-			       report("-drive %s: media '%s' is not supported; use disk", arg,
-				      value) :
-			       0;
-	if (!strcmp(key, "readonly") || !strcmp(key, "read-only")) {
-		d->readonly = !strcmp(value, "on");
-		return strcmp(value, "on") && strcmp(value, "off") ?
-			report("-drive %s: readonly is on or off, not '%s'", arg, value) : 0;
-	}
-	return report("-drive %s: key '%s' is not supported; use file, format, if, readonly", arg,
-		      key);
-}
-
-/*
- * Split "key=value,key=value" in place, calling set_drive_key() on each; ",," stands for a comma in
- * a value.
- */
-static int parse_drive_keys(struct drive_config *d, const char *arg, char *text)
-{
-	char *in = text;
-
-	while (*in) {
-		char *key = in, *value, *out;
-
-		in += strcspn(in, "=,");
-		if (*in != '=')
-			return report("-drive %s: '%.*s' has no value", arg, (int)(in - key), key);
-		*in++ = '\0';
-		for (value = out = in; *in; *out++ = *in++) {
-			if (*in != ',')
-				continue;
-			if (in[1] != ',')
-				break;
-			in++;
-		}
-		if (*in)
-			in++;
-		*out = '\0';
-		if (set_drive_key(d, arg, key, value))
-			return -1;
-	}
-	return 0;
-}
-
-static struct drive_config *next_drive(struct config *cfg, const char *arg)
-{
-	if (cfg->nr_drives == MAX_DRIVES) {
-		report("drive %s: too many; at most %d drives", arg, MAX_DRIVES);
-		return NULL;
-	}
-	return &cfg->drive[cfg->nr_drives++];
-}
-
-static int parse_drive(struct config *cfg, const char *arg)
-{
-	struct drive_config *d = next_drive(cfg, arg);
-	char *text;
-	int ret;
-
-	if (!d)
-		return -1;
-	text = strdup(arg);
-	if (!text)
-		return report("out of memory");
-	ret = parse_drive_keys(d, arg, text);
-	free(text);
-	if (!ret && !d->path)
-		ret = report("-drive %s: file= is missing", arg);
-	return ret;
-}
-
-static int parse_hda(struct config *cfg, const char *arg)
-{
-	struct drive_config *d = next_drive(cfg, arg);
-
-	return d ? set_string(&d->path, arg) : -1;
+	return config_set_string(&cfg->accel, arg);
 }
 
 static int apply_option(struct config *cfg, int id, const char *arg)
 {
 	switch (id) {
 	case OPT_KERNEL:
-		return set_string(&cfg->kernel, arg);
+		return config_set_string(&cfg->kernel, arg);
 	case OPT_INITRD:
-		return set_string(&cfg->initrd, arg);
+		return config_set_string(&cfg->initrd, arg);
 	case OPT_APPEND:
-		return set_string(&cfg->append, arg);
+		return config_set_string(&cfg->append, arg);
 	case OPT_MEM:
 		return parse_memory(cfg, arg);
 	case OPT_SMP:
@@ -314,15 +164,15 @@ static int apply_option(struct config *cfg, int id, const char *arg)
 	case OPT_NAME:
 		return parse_name(cfg, arg);
 	case OPT_DRIVE:
-		return parse_drive(cfg, arg);
+		return config_parse_drive(cfg, arg);
 	case OPT_HDA:
-		return parse_hda(cfg, arg);
+		return config_parse_hda(cfg, arg);
 	case OPT_SERIAL:
-		return parse_serial(cfg, arg);
+		return config_parse_serial(cfg, arg);
 	case OPT_ACCEL:
 		return parse_accel(cfg, arg);
 	case OPT_PIDFILE:
-		return set_string(&cfg->pidfile, arg);
+		return config_set_string(&cfg->pidfile, arg);
 	case OPT_NO_REBOOT:
 		cfg->no_reboot = true;
 		return 0;
@@ -351,8 +201,8 @@ static int set_defaults(struct config *cfg)
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->mem_size = DEFAULT_MEM_SIZE;
 	cfg->nr_vcpus = 1;
-	return set_string(&cfg->name, "mkvm") || set_string(&cfg->accel, "minikvm") ||
-	       set_string(&cfg->append, "");
+	return config_set_string(&cfg->name, "mkvm") || config_set_string(&cfg->accel, "minikvm") ||
+	       config_set_string(&cfg->append, "");
 }
 
 static int finish(struct config *cfg)

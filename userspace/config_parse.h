@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the parsers of options share, and the parser of each family of options.
+ */
+#ifndef MKVM_CONFIG_PARSE_H
+#define MKVM_CONFIG_PARSE_H
+
+#include "config.h"
+
+/** config_set_string() - make @field a copy of @value; 0, or -1 after a report */
+int config_set_string(char **field, const char *value);
+
+/**
+ * config_number() - a decimal number of nothing but digits at the start of @s
+ * @s: text
+ * @value: the number
+ * @end: what follows it
+ *
+ * Return: false if there is none, or it is too large.
+ */
+bool config_number(const char *s, u64 *value, const char **end);
+
+/**
+ * typedef config_key_fn - take one key of a list
+ * @opaque: as passed to config_keys()
+ * @arg: the whole list, for messages
+ * @key: the key
+ * @value: its value, commas undone; both are gone when the function returns
+ *
+ * Return: 0, or -1 after a report.
+ */
+typedef int (*config_key_fn)(void *opaque, const char *arg, const char *key, const char *value);
+
+/**
+ * config_keys() - call @fn on each of "key=value,key=value"; ",," stands for a comma in a value
+ * @option: the option's name, for messages
+ * @arg: the list
+ * @fn: takes one
+ * @opaque: its argument
+ *
+ * Return: 0, or -1 after a report.
+ */
+int config_keys(const char *option, const char *arg, config_key_fn fn, void *opaque);
+
+/* One option each: 0, or -1 after a report. */
+int config_parse_drive(struct config *cfg, const char *arg);
+int config_parse_hda(struct config *cfg, const char *arg);
+int config_parse_serial(struct config *cfg, const char *arg);
+
+#endif
