@@ -38,7 +38,7 @@ struct accel {
 	struct minikvm_cpuid2 *cpuid;
 };
 
-#define VM_MAX_IRQS	128
+#define VM_MAX_IRQS	256
 
 /**
  * struct vm - a virtual machine

@@ -102,9 +102,57 @@ static void test_good_chain(void)
 	       chain.in_len == 513, "its buffers are counted and summed");
 	tap_ok(chain.iov[1].iov_base == (u8 *)at(DATA + 0x100) &&
 	       chain.iov[2].iov_base == mem.ram[1].hva, "and point into RAM, around the hole");
-	virtqueue_push(&vq, &chain, 513);
+	virtqueue_push(&vq, chain.head, 513);
 	tap_ok(used[1] == 1 && entry[0] == 2 && entry[1] == 513, "it appears in the used ring");
 	tap_eq(virtqueue_pop(&vq, &chain), 0, "and is not taken twice");
+}
+
+/* Requests that are given back later, in another order, or not yet. */
+static void test_in_flight(void)
+{
+	u16 *used = at(USED);
+	u32 *entry = at(USED + 4);
+	unsigned int i;
+
+	fresh_queue();
+	for (i = 0; i < QSIZE; i++)
+		set_desc(DESC, i, DATA + 64 * i, 16, F_WRITE, 0);
+	take(3);
+	take(5);
+	virtqueue_push(&vq, 5, 1);
+	virtqueue_push(&vq, 3, 2);
+	tap_ok(used[1] == 2 && entry[0] == 5 && entry[2] == 3 && entry[3] == 2,
+	       "requests come back in the order of their completion");
+	take(1);
+	take(2);
+	virtqueue_unpop(&vq, 2);
+	tap_ok(virtqueue_pop(&vq, &chain) == 1 && chain.head == 1 &&
+	       virtqueue_pop(&vq, &chain) == 1 && chain.head == 2, "two put back are taken again");
+	virtqueue_fill(&vq, 0, 1, 10);
+	virtqueue_fill(&vq, 1, 2, 20);
+	tap_eq(used[1], 2, "filled entries are not seen");
+	virtqueue_flush(&vq, 2);
+	tap_ok(used[1] == 4 && entry[4] == 1 && entry[6] == 2 && entry[7] == 20,
+	       "before they are shown together");
+
+	fresh_queue();
+	for (i = 0; i < QSIZE; i++) {
+		set_desc(DESC, i, DATA, 16, F_WRITE, 0);
+		take((u16)i);
+	}
+	tap_ok(!vq.broken && take(0) == -EPROTO && vq.broken,
+	       "no more requests are in flight than the queue has entries");
+	fresh_queue();
+	set_desc(DESC, 0, DATA, 16, F_WRITE, 0);
+	take(0);
+	offer(0);
+	virtqueue_stop(&vq);
+	tap_ok(!virtqueue_pop(&vq, &chain) && !virtqueue_rearm(&vq), "a stopped queue yields nothing");
+	virtqueue_push(&vq, 0, 0);
+	tap_eq(used[1], 1, "but takes back what is in flight");
+	virtqueue_reset(&vq);
+	virtqueue_push(&vq, 0, 0);
+	tap_eq(used[1], 1, "until it is reset");
 }
 
 static void test_wrap(void)
@@ -115,7 +163,7 @@ static void test_wrap(void)
 	set_desc(DESC, 0, DATA, 16, 0, 0);
 	for (i = 0; i < 70000; i++) {
 		good += take(0) == 1;
-		virtqueue_push(&vq, &chain, 0);
+		virtqueue_push(&vq, chain.head, 0);
 	}
 	tap_ok(good == 70000 && ((u16 *)at(USED))[1] == (u16)70000, "16-bit indices wrap");
 }
@@ -128,12 +176,12 @@ static void test_interrupts(void)
 	set_desc(DESC, 0, DATA, 16, 0, 0);
 	tap_ok(!virtqueue_should_interrupt(&vq), "no interrupt when nothing was pushed");
 	take(0);
-	virtqueue_push(&vq, &chain, 0);
+	virtqueue_push(&vq, chain.head, 0);
 	tap_ok(virtqueue_should_interrupt(&vq), "interrupt after a push");
 	tap_ok(!virtqueue_should_interrupt(&vq), "but only one");
 	avail[0] = htole16(1);
 	take(0);
-	virtqueue_push(&vq, &chain, 0);
+	virtqueue_push(&vq, chain.head, 0);
 	tap_ok(!virtqueue_should_interrupt(&vq), "the driver's flag turns it off");
 	virtqueue_quiet(&vq);
 	tap_eq(used[0], 1, "the device's flag asks for no notification");
@@ -146,10 +194,10 @@ static void test_interrupts(void)
 	set_desc(DESC, 0, DATA, 16, 0, 0);
 	avail[2 + QSIZE] = htole16(1);	/* used_event: interrupt when entry 1 is used */
 	take(0);
-	virtqueue_push(&vq, &chain, 0);
+	virtqueue_push(&vq, chain.head, 0);
 	tap_ok(!virtqueue_should_interrupt(&vq), "no interrupt before the event index");
 	take(0);
-	virtqueue_push(&vq, &chain, 0);
+	virtqueue_push(&vq, chain.head, 0);
 	tap_ok(virtqueue_should_interrupt(&vq), "interrupt when the event index is passed");
 	virtqueue_rearm(&vq);
 	tap_eq(used[2 + 4 * QSIZE], 2, "rearming publishes the available event");
@@ -366,7 +414,7 @@ static void test_random(void)
 			sum += chain.iov[i].iov_len;
 		}
 		wrong += sum != chain.out_len + chain.in_len;
-		virtqueue_push(&vq, &chain, (u32)chain.in_len);
+		virtqueue_push(&vq, chain.head, (u32)chain.in_len);
 	}
 	tap_ok(taken > 1000 && !wrong, "random rings: %u chains taken, none leaves RAM", taken);
 }
@@ -414,6 +462,7 @@ int main(void)
 	tap_plan(0);
 	set_up_memory();
 	test_good_chain();
+	test_in_flight();
 	test_wrap();
 	test_interrupts();
 	test_bad_indices();

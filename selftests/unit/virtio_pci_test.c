@@ -4,6 +4,7 @@
  * them: through the configuration ports and the BAR. The machine around them is a stand-in.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "dev/pci.h"
 #include "machine.h"
@@ -22,6 +23,7 @@ static struct virtio_dev dev;
 static struct virtio_pci *vpci;
 static const struct device_ops *host_ops;
 static void *host;
+static unsigned int nr_stops;
 static unsigned int nr_notified, nr_msi, nr_resets, line_level;
 static unsigned int nr_doorbells;
 static u64 doorbell_gpa;
@@ -86,12 +88,27 @@ int report(const char *fmt, ...)
 	return -1;
 }
 
+static u8 config[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+
 static void config_read(void *opaque, unsigned int offset, void *buf, unsigned int len)
 {
-	static const u8 config[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
-
 	(void)opaque;
 	memcpy(buf, config + offset, len);
+}
+
+static void config_write(void *opaque, unsigned int offset, const void *buf, unsigned int len)
+{
+	(void)opaque;
+	memcpy(config + offset, buf, len);
+}
+
+static void stop(void *opaque)
+{
+	(void)opaque;
+	nr_stops++;
+	/* Nothing new starts while a device waits for what is in flight. */
+	if (dev.queue[0].enabled && virtqueue_pop(&dev.queue[0], &(struct virtq_chain){ 0 }))
+		tap_bail("a request is taken while the device stops");
 }
 
 static void notify(void *opaque, unsigned int queue)
@@ -109,7 +126,8 @@ static int notify_fd(void *opaque, unsigned int queue)
 }
 
 static const struct virtio_ops ops = {
-	.config_read = config_read, .notify = notify, .notify_fd = notify_fd,
+	.config_read = config_read, .config_write = config_write, .notify = notify,
+	.notify_fd = notify_fd, .stop = stop,
 };
 
 static u32 cfg_read(unsigned int slot, unsigned int reg, unsigned int size)
@@ -316,11 +334,96 @@ static void test_negotiation(void)
 	       "but not beyond its end");
 }
 
+static void test_configuration(void)
+{
+	unsigned int before;
+	u64 base;
+
+	power_on();
+	base = bar();
+	cfg_write(SLOT, 4, 2, 6);
+	mem_write(base + 0x2004, 1, 0x55);
+	tap_eq(mem_read(base + 0x2004, 4), 0x08070655, "device configuration is writable");
+	mem_write(base + 0x2007, 2, 0xffff);
+	mem_write(base + 0x2008, 4, 0xffffffff);
+	mem_write(base + 0x2ff8, 8, 0);
+	tap_eq(mem_read(base + 0x2004, 4), 0x08070655, "but not beyond its end");
+	before = (unsigned int)mem_read(base + 0x15, 1);
+	pthread_mutex_lock(&dev.lock);
+	virtio_config_changed(&dev);
+	pthread_mutex_unlock(&dev.lock);
+	tap_ok(mem_read(base + 0x15, 1) == ((before + 1) & 0xff) && !line_level,
+	       "a change counts its generation, and does not interrupt a driver that is not there");
+	initialise(base, VIRTIO_VERSION_1);
+	mem_write(base + 0x14, 1, 15);
+	pthread_mutex_lock(&dev.lock);
+	virtio_config_changed(&dev);
+	pthread_mutex_unlock(&dev.lock);
+	tap_ok(line_level && mem_read(base + 0x1000, 1) == 2, "but one that is");
+	before = nr_stops;
+	mem_write(base + 0x14, 1, 0);
+	tap_eq(nr_stops, before + 1, "a reset by the driver stops the device");
+}
+
 static void raise_queue_interrupt(void)
 {
-	pthread_mutex_lock(&dev.lock);
 	dev.transport->queue_interrupt(dev.transport_opaque, 0);
-	pthread_mutex_unlock(&dev.lock);
+}
+
+static atomic_bool quit;
+
+/* A device's thread, as it takes requests and gives them back. */
+static void *worker(void *opaque)
+{
+	static struct virtq_chain chain;
+	struct virtqueue *vq = &dev.queue[0];
+
+	(void)opaque;
+	while (!atomic_load(&quit)) {
+		int ret = 0;
+
+		pthread_mutex_lock(&vq->lock);
+		while (virtio_running(&dev) && (ret = virtqueue_pop(vq, &chain)) > 0)
+			virtqueue_push(vq, chain.head, 0);
+		virtio_interrupt_queue(&dev, 0);
+		if (ret < 0)
+			virtio_fail(&dev);
+		virtqueue_rearm(vq);
+		pthread_mutex_unlock(&vq->lock);
+	}
+	return NULL;
+}
+
+/* Status, enable and reset, again and again, while a thread of the device serves the queue. */
+static void test_reset_storm(void)
+{
+	u16 *avail = (u16 *)(void *)(m.mem.ram[0].hva + 0x2000);
+	unsigned int i, wrong = 0;
+	pthread_t thread;
+	u64 base;
+
+	power_on();
+	base = bar();
+	atomic_store(&quit, false);
+	if (pthread_create(&thread, NULL, worker, NULL))
+		tap_bail("no thread");
+	for (i = 0; i < 20000; i++) {
+		initialise(base, VIRTIO_VERSION_1 | (i & 1 ? VIRTIO_EVENT_IDX : 0));
+		set_up_queue(base, 0x1000);
+		mem_write(base + 0x1c, 2, 1);
+		/* Any index: a good driver's one time, nonsense the next. */
+		__atomic_store_n(&avail[1], (u16)(i % 7), __ATOMIC_SEQ_CST);
+		mem_write(base + 0x14, 1, 15);
+		mem_write(base + 0x3000, 2, 0);
+		if (i % 3)
+			mem_write(base + 0x14, 1, 0);
+		wrong += i % 3 && (mem_read(base + 0x14, 1) || dev.queue[0].enabled);
+	}
+	mem_write(base + 0x14, 1, 0);
+	atomic_store(&quit, true);
+	pthread_join(thread, NULL);
+	tap_ok(!wrong, "a storm of resets while a thread serves the queue");
+	memset(m.mem.ram[0].hva, 0, RAM_SIZE);
 }
 
 static void test_interrupts(void)
@@ -431,7 +534,9 @@ int main(void)
 	test_config_space();
 	test_capabilities();
 	test_negotiation();
+	test_configuration();
 	test_interrupts();
+	test_reset_storm();
 	test_reset_register();
 	test_random();
 	virtio_pci_destroy(vpci);

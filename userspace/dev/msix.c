@@ -42,28 +42,32 @@ void msix_reset(struct msix *msix)
 	pthread_mutex_lock(&msix->lock);
 	msix->enabled = false;
 	msix->masked = false;
-	msix->pending = 0;
+	memset(msix->pending, 0, sizeof(msix->pending));
 	memset(msix->entry, 0, sizeof(msix->entry));
 	for (i = 0; i < MSIX_MAX_VECTORS; i++)
 		msix->entry[i][3] = VECTOR_MASKED;
 	pthread_mutex_unlock(&msix->lock);
 }
 
-/* Send what is pending and no longer masked. Called with the lock held. */
+/* Send @vector if it is pending and not masked. Called with the lock held. */
+static void flush_vector(struct msix *msix, unsigned int vector)
+{
+	const u32 *e = msix->entry[vector];
+	u64 bit = BIT_ULL(vector % 64);
+
+	if (!msix->enabled || msix->masked || (e[3] & VECTOR_MASKED) ||
+	    !(msix->pending[vector / 64] & bit))
+		return;
+	msix->pending[vector / 64] &= ~bit;
+	msix->send(msix->opaque, vector, (u64)e[1] << 32 | e[0], e[2]);
+}
+
 static void flush(struct msix *msix)
 {
 	unsigned int i;
 
-	if (!msix->enabled || msix->masked || !msix->pending)
-		return;
-	for (i = 0; i < msix->nr; i++) {
-		const u32 *e = msix->entry[i];
-
-		if (!(msix->pending & 1u << i) || (e[3] & VECTOR_MASKED))
-			continue;
-		msix->pending &= ~(1u << i);
-		msix->send(msix->opaque, i, (u64)e[1] << 32 | e[0], e[2]);
-	}
+	for (i = 0; i < msix->nr; i++)
+		flush_vector(msix, i);
 }
 
 void msix_config_written(struct msix *msix)
@@ -93,8 +97,8 @@ void msix_raise(struct msix *msix, unsigned int vector)
 		return;
 	pthread_mutex_lock(&msix->lock);
 	if (msix->enabled) {
-		msix->pending |= 1u << vector;
-		flush(msix);
+		msix->pending[vector / 64] |= BIT_ULL(vector % 64);
+		flush_vector(msix, vector);
 	}
 	pthread_mutex_unlock(&msix->lock);
 }
@@ -132,12 +136,12 @@ void msix_table_write(struct msix *msix, u64 offset, unsigned int size, u64 valu
 
 u64 msix_pba_read(struct msix *msix, u64 offset, unsigned int size)
 {
-	u64 pending;
+	u64 value = 0;
 
-	if (!valid_access(offset, size) || offset >= 8)
+	if (!valid_access(offset, size) || offset + size > sizeof(msix->pending))
 		return 0;
 	pthread_mutex_lock(&msix->lock);
-	pending = msix->pending;
+	memcpy(&value, (u8 *)msix->pending + offset, size);
 	pthread_mutex_unlock(&msix->lock);
-	return pending >> (offset * 8);
+	return value;
 }

@@ -10,9 +10,10 @@
 #include "dev/pci.h"
 #include "types.h"
 
-#define MSIX_MAX_VECTORS	32
+#define MSIX_MAX_VECTORS	72
 #define MSIX_ENTRY_SIZE		16
 #define MSIX_NO_VECTOR		0xffff
+#define MSIX_PBA_WORDS		((MSIX_MAX_VECTORS + 63) / 64)
 
 /**
  * struct msix - the table and pending bits of one function
@@ -37,7 +38,7 @@ struct msix {
 	bool enabled;
 	bool masked;
 	u32 entry[MSIX_MAX_VECTORS][4];
-	u32 pending;
+	u64 pending[MSIX_PBA_WORDS];
 };
 
 /**

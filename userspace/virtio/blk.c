@@ -84,7 +84,7 @@ static u8 transfer(struct virtio_blk *vblk, const struct request_header *h, u64 
 	bool write = le32toh(h->type) == T_OUT;
 	u64 sector = le64toh(h->sector), capacity = vblk->blk->size / SECTOR_SIZE;
 	u64 len = write ? c->out_len - sizeof(*h) : in_len;
-	struct iovec iov[VIRTQUEUE_MAX_SIZE];
+	struct iovec iov[QUEUE_SIZE];
 	unsigned int n;
 	int err;
 
@@ -147,7 +147,10 @@ static s64 serve(struct virtio_blk *vblk)
 	return (s64)written + 1;
 }
 
-/* Serve what is in the queue. */
+/*
+ * Serve what is in the queue. A request is served with the queue's lock held, so a reset that has
+ * taken it is complete and the device needs no stop operation.
+ */
 static void drain(struct virtio_blk *vblk)
 {
 	struct virtio_dev *dev = &vblk->dev;
@@ -155,7 +158,7 @@ static void drain(struct virtio_blk *vblk)
 	s64 written;
 	int ret = 0;
 
-	pthread_mutex_lock(&dev->lock);
+	pthread_mutex_lock(&vq->lock);
 	while (virtio_running(dev) && !atomic_load(&vblk->quit)) {
 		virtqueue_quiet(vq);
 		while ((ret = virtqueue_pop(vq, &vblk->chain)) > 0) {
@@ -164,10 +167,9 @@ static void drain(struct virtio_blk *vblk)
 				ret = -EPROTO;
 				break;
 			}
-			virtqueue_push(vq, &vblk->chain, (u32)written);
+			virtqueue_push(vq, vblk->chain.head, (u32)written);
 		}
-		if (virtqueue_should_interrupt(vq))
-			dev->transport->queue_interrupt(dev->transport_opaque, 0);
+		virtio_interrupt_queue(dev, 0);
 		if (ret < 0) {
 			virtio_fail(dev);
 			break;
@@ -175,7 +177,7 @@ static void drain(struct virtio_blk *vblk)
 		if (!virtqueue_rearm(vq))
 			break;
 	}
-	pthread_mutex_unlock(&dev->lock);
+	pthread_mutex_unlock(&vq->lock);
 }
 
 static void *blk_thread(void *opaque)

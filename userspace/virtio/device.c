@@ -16,17 +16,34 @@ void virtio_init(struct virtio_dev *dev, const struct guest_mem *mem, u16 queue_
 	pthread_mutex_init(&dev->lock, NULL);
 	for (i = 0; i < dev->nr_queues; i++)
 		virtqueue_init(&dev->queue[i], mem, queue_size);
-	virtio_reset(dev);
+	dev->accepted = 0;
+	dev->generation = 0;
+	atomic_init(&dev->status, 0);
+}
+
+/* Call @fn on each queue, with its lock held. */
+static void each_queue(struct virtio_dev *dev, void (*fn)(struct virtqueue *vq))
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nr_queues; i++) {
+		pthread_mutex_lock(&dev->queue[i].lock);
+		fn(&dev->queue[i]);
+		pthread_mutex_unlock(&dev->queue[i].lock);
+	}
 }
 
 void virtio_reset(struct virtio_dev *dev)
 {
-	unsigned int i;
-
+	/* First the source of requests, then those that are on their way, then the rest. */
+	atomic_store(&dev->status, 0);
+	each_queue(dev, virtqueue_stop);
+	if (dev->ops->stop)
+		dev->ops->stop(dev->opaque);
+	each_queue(dev, virtqueue_reset);
 	dev->accepted = 0;
-	dev->status = 0;
-	for (i = 0; i < dev->nr_queues; i++)
-		virtqueue_reset(&dev->queue[i]);
+	/* Again: a thread that was in the middle of a bad request may have set NEEDS_RESET. */
+	atomic_store(&dev->status, 0);
 }
 
 void virtio_set_features(struct virtio_dev *dev, u32 select, u32 bits)
@@ -49,7 +66,6 @@ void virtio_set_status(struct virtio_dev *dev, u8 status)
 {
 	const u8 settable = VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_DRIVER_OK |
 			    VIRTIO_FEATURES_OK | VIRTIO_FAILED;
-	unsigned int i;
 
 	if (!status) {
 		virtio_reset(dev);
@@ -59,31 +75,51 @@ void virtio_set_status(struct virtio_dev *dev, u8 status)
 	if (!(dev->status & VIRTIO_FEATURES_OK) && (status & VIRTIO_FEATURES_OK) &&
 	    !features_ok(dev))
 		status &= (u8)~VIRTIO_FEATURES_OK;
-	/* The driver can only add bits. */
-	dev->status |= status;
-	if (!(dev->status & VIRTIO_FEATURES_OK))
-		dev->status &= (u8)~VIRTIO_DRIVER_OK;
-	for (i = 0; i < dev->nr_queues; i++)
-		dev->queue[i].event_idx = dev->accepted & VIRTIO_EVENT_IDX;
+	if (!((dev->status | status) & VIRTIO_FEATURES_OK))
+		status &= (u8)~VIRTIO_DRIVER_OK;
+	/* The driver can only add bits; NEEDS_RESET may be added by another thread meanwhile. */
+	atomic_fetch_or(&dev->status, status);
 }
 
 void virtio_enable_queue(struct virtio_dev *dev, unsigned int queue)
 {
-	if (!(dev->status & VIRTIO_FEATURES_OK) || dev->queue[queue].enabled)
+	struct virtqueue *vq = &dev->queue[queue];
+	int err = 0;
+
+	if (!(dev->status & VIRTIO_FEATURES_OK))
 		return;
-	if (virtqueue_enable(&dev->queue[queue]))
+	pthread_mutex_lock(&vq->lock);
+	if (!vq->enabled) {
+		vq->event_idx = dev->accepted & VIRTIO_EVENT_IDX;
+		err = virtqueue_enable(vq);
+	}
+	pthread_mutex_unlock(&vq->lock);
+	if (err)
 		virtio_fail(dev);
+}
+
+void virtio_config_changed(struct virtio_dev *dev)
+{
+	dev->generation++;
+	if (dev->status & VIRTIO_DRIVER_OK)
+		dev->transport->config_interrupt(dev->transport_opaque);
 }
 
 bool virtio_running(const struct virtio_dev *dev)
 {
-	return (dev->status & VIRTIO_DRIVER_OK) &&
-	       !(dev->status & (VIRTIO_NEEDS_RESET | VIRTIO_FAILED));
+	u8 status = atomic_load(&dev->status);
+
+	return (status & VIRTIO_DRIVER_OK) && !(status & (VIRTIO_NEEDS_RESET | VIRTIO_FAILED));
 }
 
 void virtio_fail(struct virtio_dev *dev)
 {
-	dev->status |= VIRTIO_NEEDS_RESET;
-	if (dev->status & VIRTIO_DRIVER_OK)
+	if (atomic_fetch_or(&dev->status, VIRTIO_NEEDS_RESET) & VIRTIO_DRIVER_OK)
 		dev->transport->config_interrupt(dev->transport_opaque);
+}
+
+void virtio_interrupt_queue(struct virtio_dev *dev, unsigned int queue)
+{
+	if (virtqueue_should_interrupt(&dev->queue[queue]))
+		dev->transport->queue_interrupt(dev->transport_opaque, queue);
 }

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A virtio device without its transport: status, feature negotiation, queues.
+ *
+ * Locks: the device's, and inside it one per queue. Whoever configures the device (vCPU threads, by the
+ * transport) holds the former. The device's own threads take only the queues', each while it looks
+ * at rings; requests in flight are under no lock. What ends this is virtio_ops.stop().
  */
 #ifndef MKVM_VIRTIO_DEVICE_H
 #define MKVM_VIRTIO_DEVICE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "types.h"
 #include "virtio/virtqueue.h"
 
-#define VIRTIO_MAX_QUEUES	4
+#define VIRTIO_MAX_QUEUES	64
 
 /* Device status bits. */
 #define VIRTIO_ACKNOWLEDGE	0x01
@@ -30,20 +35,29 @@ struct virtio_dev;
 /**
  * struct virtio_ops - a kind of device
  * @config_read: copy @len bytes at @offset of the device's configuration; the range is within
- *	config_size
- * @notify: the driver added requests to a queue; called without the lock, in a vCPU thread: hand
+ *	config_size; device's lock held
+ * @config_write: NULL if no field can be written, or take @len bytes at @offset; as @config_read
+ * @notify: the driver added requests to a queue; called without a lock, in a vCPU thread: hand
  *	over and return
  * @notify_fd: NULL, or the eventfd that is as good as @notify, or -1
+ * @stop: the device is being reset; called with its lock held, when no queue yields a request any
+ *	more. On return nothing is in flight: the device's threads look at no ring, touch no guest RAM
+ *	and raise no interrupt until a queue is enabled again. What waits for something that may never
+ *	come (a host that has space again, a packet) is given up. Threads that this waits for must not
+ *	take the device's lock. NULL if @notify does all the work, or the device is always idle
+ *	while none of its queues' locks is held.
  */
 struct virtio_ops {
 	void (*config_read)(void *opaque, unsigned int offset, void *buf, unsigned int len);
+	void (*config_write)(void *opaque, unsigned int offset, const void *buf, unsigned int len);
 	void (*notify)(void *opaque, unsigned int queue);
 	int (*notify_fd)(void *opaque, unsigned int queue);
+	void (*stop)(void *opaque);
 };
 
 /**
  * struct virtio_transport - how a device reaches the driver
- * @queue_interrupt: requests of @queue were completed; called with the device's lock held
+ * @queue_interrupt: requests of @queue were completed; any thread, with or without locks
  * @config_interrupt: status or configuration changed; likewise
  */
 struct virtio_transport {
@@ -61,10 +75,12 @@ struct virtio_transport {
  * @opaque: argument of @ops
  * @transport: set by the transport
  * @transport_opaque: argument of @transport
- * @lock: everything below. Whoever touches a queue holds it, so a reset that has taken it is
- *	complete.
+ * @lock: everything below, and the transport's registers. @accepted does not change while a queue
+ *	yields requests
  * @accepted: feature bits the driver chose
- * @status: device status register
+ * @status: device status register; written with the lock held, but for virtio_fail(); read by any
+ *	thread
+ * @generation: counts changes of the configuration by the device
  * @queue: the queues
  */
 struct virtio_dev {
@@ -78,7 +94,8 @@ struct virtio_dev {
 	void *transport_opaque;
 	pthread_mutex_t lock;
 	u64 accepted;
-	u8 status;
+	atomic_uchar status;
+	u8 generation;
 	struct virtqueue queue[VIRTIO_MAX_QUEUES];
 };
 
@@ -86,13 +103,13 @@ struct virtio_dev {
  * virtio_init() - the caller has filled in what stands above @lock; @queue_size is a power of two
  * @dev: the device
  * @mem: the guest's RAM
- * @queue_size: entries each queue offers
+ * @queue_size: entries each queue offers, at most VIRTQUEUE_MAX_SIZE
  */
 void virtio_init(struct virtio_dev *dev, const struct guest_mem *mem, u16 queue_size);
 
-/* The rest is called with the lock held. */
+/* Called with the lock held, and no queue's. */
 
-/** virtio_reset() - as after power-on */
+/** virtio_reset() - as after power-on; waits for what is in flight, see virtio_ops.stop */
 void virtio_reset(struct virtio_dev *dev);
 
 /**
@@ -110,13 +127,32 @@ void virtio_set_status(struct virtio_dev *dev, u8 status);
 /** virtio_enable_queue() - the driver finished setting a queue up */
 void virtio_enable_queue(struct virtio_dev *dev, unsigned int queue);
 
-/** virtio_running() - may the device use its queues? */
+/** virtio_config_changed() - the device changed its configuration: tell a running driver */
+void virtio_config_changed(struct virtio_dev *dev);
+
+/* Called by any thread, with or without locks. */
+
+/**
+ * virtio_running() - may the device use its queues?
+ * @dev: the device
+ *
+ * The answer holds for as long as the lock of a queue is held, as far as that queue is concerned.
+ */
 bool virtio_running(const struct virtio_dev *dev);
 
 /**
- * virtio_fail() - the driver broke the rules: ask for a reset and do nothing more until it comes
+ * virtio_fail() - the driver broke the rules: ask for a reset and take no more requests until it
+ *	comes
  * @dev: the device
  */
 void virtio_fail(struct virtio_dev *dev);
+
+/**
+ * virtio_interrupt_queue() - tell the driver of what was pushed, if it wants to hear of it; queue's lock
+ *	held
+ * @dev: the device
+ * @queue: its number
+ */
+void virtio_interrupt_queue(struct virtio_dev *dev, unsigned int queue);
 
 #endif

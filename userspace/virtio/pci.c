@@ -77,9 +77,10 @@ enum common_reg {
  * struct virtio_pci - the transport of one device
  * @access_cap: offset of the capability that gives access to the BAR through configuration space
  * @irq: of each MSI-X vector; guarded by the table's lock
- * @isr: why the pin is asserted; changed atomically
+ * @pin_lock: @isr, and that the pin follows it; taken inside all other locks of the device
+ * @isr: why the pin is asserted
  *
- * The fields from @device_select on are guarded by the device's lock.
+ * The fields from @device_select on are guarded by the device's lock; vectors are read by any thread.
  */
 struct virtio_pci {
 	struct machine *m;
@@ -88,12 +89,13 @@ struct virtio_pci {
 	struct msix msix;
 	struct vm_irq irq[VIRTIO_MAX_QUEUES + 1];
 	unsigned int access_cap;
+	pthread_mutex_t pin_lock;
 	u8 isr;
 	u32 device_select;
 	u32 driver_select;
 	u16 queue_select;
-	u16 config_vector;
-	u16 queue_vector[VIRTIO_MAX_QUEUES];
+	_Atomic u16 config_vector;
+	_Atomic u16 queue_vector[VIRTIO_MAX_QUEUES];
 };
 
 static unsigned int common_size(unsigned int reg)
@@ -175,7 +177,7 @@ static u64 common_read(struct virtio_pci *vpci, unsigned int reg, unsigned int s
 	case DEVICE_STATUS:
 		return dev->status;
 	case CONFIG_GENERATION:
-		return 0;
+		return dev->generation;
 	case QUEUE_SELECT:
 		return vpci->queue_select;
 	default:
@@ -202,28 +204,12 @@ static u16 valid_vector(const struct virtio_pci *vpci, u64 value)
 	return value < vpci->msix.nr ? (u16)value : MSIX_NO_VECTOR;
 }
 
-static void write_queue_reg(struct virtio_pci *vpci, unsigned int reg, u32 value)
+/* Where a queue lies. Called with the queue's lock held; it is not in use. */
+static void place_queue(struct virtqueue *vq, unsigned int reg, u32 value)
 {
-	unsigned int nr = vpci->queue_select;
-	struct virtqueue *vq;
-
-	if (nr >= vpci->dev->nr_queues)
-		return;
-	vq = &vpci->dev->queue[nr];
-	if (reg == QUEUE_VECTOR) {
-		vpci->queue_vector[nr] = valid_vector(vpci, value);
-		return;
-	}
-	/* Size and addresses are frozen once the queue is in use. */
-	if (vq->enabled)
-		return;
 	switch (reg) {
 	case QUEUE_SIZE:
 		vq->size = (u16)value;
-		break;
-	case QUEUE_ENABLE:
-		if (value == 1)
-			virtio_enable_queue(vpci->dev, nr);
 		break;
 	case QUEUE_DESC_LO:
 		vq->desc_gpa = set_low(vq->desc_gpa, value);
@@ -248,6 +234,46 @@ static void write_queue_reg(struct virtio_pci *vpci, unsigned int reg, u32 value
 	}
 }
 
+static void write_queue_reg(struct virtio_pci *vpci, unsigned int reg, u32 value)
+{
+	unsigned int nr = vpci->queue_select;
+	struct virtqueue *vq;
+
+	if (nr >= vpci->dev->nr_queues)
+		return;
+	vq = &vpci->dev->queue[nr];
+	switch (reg) {
+	case QUEUE_VECTOR:
+		vpci->queue_vector[nr] = valid_vector(vpci, value);
+		break;
+	case QUEUE_ENABLE:
+		if (value == 1)
+			virtio_enable_queue(vpci->dev, nr);
+		break;
+	default:
+		pthread_mutex_lock(&vq->lock);
+		/* Size and addresses are frozen once the queue is in use. */
+		if (!vq->enabled)
+			place_queue(vq, reg, value);
+		pthread_mutex_unlock(&vq->lock);
+		break;
+	}
+}
+
+/* Acknowledge the pin's interrupt; return what it was for. */
+static u8 take_isr(struct virtio_pci *vpci)
+{
+	u8 isr;
+
+	pthread_mutex_lock(&vpci->pin_lock);
+	isr = vpci->isr;
+	vpci->isr = 0;
+	if (isr)
+		pci_set_intx(vpci->m, &vpci->pci, false);
+	pthread_mutex_unlock(&vpci->pin_lock);
+	return isr;
+}
+
 /*
  * A reset by the driver: the device, and the transport's registers. Called with the device's lock
  * held.
@@ -262,8 +288,7 @@ static void reset_registers(struct virtio_pci *vpci)
 	vpci->config_vector = MSIX_NO_VECTOR;
 	for (i = 0; i < VIRTIO_MAX_QUEUES; i++)
 		vpci->queue_vector[i] = MSIX_NO_VECTOR;
-	__atomic_store_n(&vpci->isr, 0, __ATOMIC_SEQ_CST);
-	pci_set_intx(vpci->m, &vpci->pci, false);
+	(void)take_isr(vpci);
 }
 
 static void common_write(struct virtio_pci *vpci, unsigned int reg, unsigned int size, u32 value)
@@ -303,21 +328,6 @@ static void common_write(struct virtio_pci *vpci, unsigned int reg, unsigned int
 	}
 }
 
-/* Reading the register acknowledges the interrupt. */
-static u64 isr_read(struct virtio_pci *vpci, unsigned int offset)
-{
-	u8 isr;
-
-	if (offset)
-		return 0;
-	pthread_mutex_lock(&vpci->dev->lock);
-	isr = __atomic_exchange_n(&vpci->isr, 0, __ATOMIC_SEQ_CST);
-	if (isr)
-		pci_set_intx(vpci->m, &vpci->pci, false);
-	pthread_mutex_unlock(&vpci->dev->lock);
-	return isr;
-}
-
 static u64 device_read(struct virtio_pci *vpci, unsigned int offset, unsigned int size)
 {
 	struct virtio_dev *dev = vpci->dev;
@@ -329,6 +339,18 @@ static u64 device_read(struct virtio_pci *vpci, unsigned int offset, unsigned in
 	dev->ops->config_read(dev->opaque, offset, &value, size);
 	pthread_mutex_unlock(&dev->lock);
 	return value;
+}
+
+static void device_write(struct virtio_pci *vpci, unsigned int offset, unsigned int size, u64 value)
+{
+	struct virtio_dev *dev = vpci->dev;
+
+	if (!dev->ops->config_write || offset >= dev->config_size ||
+	    size > dev->config_size - offset)
+		return;
+	pthread_mutex_lock(&dev->lock);
+	dev->ops->config_write(dev->opaque, offset, &value, size);
+	pthread_mutex_unlock(&dev->lock);
 }
 
 static u64 bar_read(void *opaque, u64 offset, unsigned int size)
@@ -345,7 +367,8 @@ static u64 bar_read(void *opaque, u64 offset, unsigned int size)
 		pthread_mutex_unlock(&vpci->dev->lock);
 		break;
 	case BLOCK_ISR:
-		value = isr_read(vpci, reg);
+		/* Reading the register acknowledges the interrupt. */
+		value = reg ? 0 : take_isr(vpci);
 		break;
 	case BLOCK_DEVICE:
 		value = device_read(vpci, reg, size);
@@ -373,6 +396,9 @@ static void bar_write(void *opaque, u64 offset, unsigned int size, u64 value)
 		pthread_mutex_lock(&vpci->dev->lock);
 		common_write(vpci, reg, size, (u32)value);
 		pthread_mutex_unlock(&vpci->dev->lock);
+		break;
+	case BLOCK_DEVICE:
+		device_write(vpci, reg, size, value);
 		break;
 	case BLOCK_NOTIFY:
 		/* The offset says which queue; the value repeats it. */
@@ -453,7 +479,7 @@ static void access_written(void *opaque, unsigned int offset, unsigned int size)
 static const struct pci_cfg_hook access_hook = { .read = access_read, .written = access_written };
 
 /*
- * Interrupt with @vector if MSI-X is on, else by pin with @isr as the reason. Device's lock held.
+ * Interrupt with @vector if MSI-X is on, else by pin with @isr as the reason. Any thread.
  */
 static void interrupt(struct virtio_pci *vpci, u16 vector, u8 isr)
 {
@@ -461,8 +487,10 @@ static void interrupt(struct virtio_pci *vpci, u16 vector, u8 isr)
 		msix_raise(&vpci->msix, vector);
 		return;
 	}
-	__atomic_fetch_or(&vpci->isr, isr, __ATOMIC_SEQ_CST);
+	pthread_mutex_lock(&vpci->pin_lock);
+	vpci->isr |= isr;
 	pci_set_intx(vpci->m, &vpci->pci, true);
+	pthread_mutex_unlock(&vpci->pin_lock);
 }
 
 static void queue_interrupt(void *opaque, unsigned int queue)
@@ -542,6 +570,7 @@ struct virtio_pci *virtio_pci_create(struct machine *m, struct virtio_dev *dev, 
 	}
 	vpci->m = m;
 	vpci->dev = dev;
+	pthread_mutex_init(&vpci->pin_lock, NULL);
 	for (i = 0; i < ARRAY_SIZE(vpci->irq); i++)
 		vm_irq_init(&vpci->irq[i]);
 	pci_dev_init(&vpci->pci, &ident, &m->mmio);

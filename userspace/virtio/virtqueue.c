@@ -60,6 +60,7 @@ static void store16(u8 *p, u16 value)
 void virtqueue_init(struct virtqueue *vq, const struct guest_mem *mem, u16 max_size)
 {
 	memset(vq, 0, sizeof(*vq));
+	pthread_mutex_init(&vq->lock, NULL);
 	vq->mem = mem;
 	vq->max_size = max_size;
 	vq->size = max_size;
@@ -67,7 +68,22 @@ void virtqueue_init(struct virtqueue *vq, const struct guest_mem *mem, u16 max_s
 
 void virtqueue_reset(struct virtqueue *vq)
 {
-	virtqueue_init(vq, vq->mem, vq->max_size);
+	vq->size = vq->max_size;
+	vq->desc_gpa = 0;
+	vq->avail_gpa = 0;
+	vq->used_gpa = 0;
+	vq->enabled = false;
+	vq->broken = false;
+	vq->event_idx = false;
+	vq->stopped = false;
+	vq->desc = NULL;
+	vq->avail = NULL;
+	vq->used = NULL;
+}
+
+void virtqueue_stop(struct virtqueue *vq)
+{
+	vq->stopped = true;
 }
 
 int virtqueue_enable(struct virtqueue *vq)
@@ -176,14 +192,16 @@ int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *chain)
 {
 	u16 avail_idx, head;
 
-	if (!vq->enabled)
+	if (!vq->enabled || vq->stopped)
 		return 0;
 	if (vq->broken)
 		return -EPROTO;
 	avail_idx = load16(vq->avail + RING_IDX);
 	if (avail_idx == vq->last_avail)
 		return 0;
-	if ((u16)(avail_idx - vq->last_avail) > vq->size)
+	/* Neither more new requests than entries, nor more together with those in flight. */
+	if ((u16)(avail_idx - vq->last_avail) > vq->size ||
+	    (u16)(vq->last_avail - vq->used_idx) >= vq->size)
 		return broken(vq);
 	head = load16(vq->avail + RING_ENTRIES + 2u * (vq->last_avail & (vq->size - 1u)));
 	if (head >= vq->size)
@@ -200,17 +218,34 @@ int virtqueue_pop(struct virtqueue *vq, struct virtq_chain *chain)
 	return 1;
 }
 
-void virtqueue_push(struct virtqueue *vq, const struct virtq_chain *chain, u32 written)
+void virtqueue_unpop(struct virtqueue *vq, u16 n)
 {
-	u32 entry[2] = { htole32(chain->head), htole32(written) };
+	if (vq->enabled && !vq->broken)
+		vq->last_avail -= n;
+}
 
+void virtqueue_fill(struct virtqueue *vq, u16 ahead, u16 head, u32 written)
+{
+	u32 entry[2] = { htole32(head), htole32(written) };
+	unsigned int slot = (unsigned int)(vq->used_idx + ahead) & (vq->size - 1u);
+
+	if (vq->enabled)
+		memcpy(vq->used + RING_ENTRIES + 8u * slot, entry, sizeof(entry));
+}
+
+void virtqueue_flush(struct virtqueue *vq, u16 n)
+{
 	if (!vq->enabled)
 		return;
-	memcpy(vq->used + RING_ENTRIES + 8u * (vq->used_idx & (vq->size - 1u)), entry,
-	       sizeof(entry));
-	vq->used_idx++;
-	/* Release: the entry and the data before it are visible before the index is. */
+	vq->used_idx += n;
+	/* Release: the entries and the data before them are visible before the index is. */
 	store16(vq->used + RING_IDX, vq->used_idx);
+}
+
+void virtqueue_push(struct virtqueue *vq, u16 head, u32 written)
+{
+	virtqueue_fill(vq, 0, head, written);
+	virtqueue_flush(vq, 1);
 }
 
 bool virtqueue_should_interrupt(struct virtqueue *vq)
@@ -240,7 +275,7 @@ void virtqueue_quiet(struct virtqueue *vq)
 
 bool virtqueue_rearm(struct virtqueue *vq)
 {
-	if (!vq->enabled || vq->broken)
+	if (!vq->enabled || vq->broken || vq->stopped)
 		return false;
 	if (vq->event_idx)
 		store16(vq->used + RING_ENTRIES + 8u * vq->size, vq->last_avail);
@@ -274,29 +309,41 @@ unsigned int virtq_slice(const struct iovec *in, unsigned int nr, u64 offset, u6
 	return n;
 }
 
-size_t virtq_read(const struct virtq_chain *chain, u64 offset, void *buf, size_t len)
+/* Copy between @buf and @nr buffers from @offset; @out: into the buffers. */
+static size_t copy(const struct iovec *iov, unsigned int nr, u64 offset, u8 *buf, size_t len,
+		   bool out)
 {
-	struct iovec part[VIRTQUEUE_MAX_SIZE];
-	unsigned int n = virtq_slice(chain->iov, chain->nr_out, offset, len, part), i;
 	size_t done = 0;
+	unsigned int i;
 
-	for (i = 0; i < n; i++) {
-		memcpy((u8 *)buf + done, part[i].iov_base, part[i].iov_len);
-		done += part[i].iov_len;
+	for (i = 0; i < nr && done < len; i++) {
+		u8 *base = iov[i].iov_base;
+		size_t part;
+
+		if (offset >= iov[i].iov_len) {
+			offset -= iov[i].iov_len;
+			continue;
+		}
+		part = iov[i].iov_len - offset;
+		if (part > len - done)
+			part = len - done;
+		if (out)
+			memcpy(base + offset, buf + done, part);
+		else
+			memcpy(buf + done, base + offset, part);
+		done += part;
+		offset = 0;
 	}
 	return done;
 }
 
+size_t virtq_read(const struct virtq_chain *chain, u64 offset, void *buf, size_t len)
+{
+	return copy(chain->iov, chain->nr_out, offset, buf, len, false);
+}
+
 size_t virtq_write(const struct virtq_chain *chain, u64 offset, const void *buf, size_t len)
 {
-	struct iovec part[VIRTQUEUE_MAX_SIZE];
-	unsigned int n = virtq_slice(chain->iov + chain->nr_out, chain->nr_in, offset, len, part),
-		     i;
-	size_t done = 0;
-
-	for (i = 0; i < n; i++) {
-		memcpy(part[i].iov_base, (const u8 *)buf + done, part[i].iov_len);
-		done += part[i].iov_len;
-	}
-	return done;
+	return copy(chain->iov + chain->nr_out, chain->nr_in, offset, (u8 *)(uintptr_t)buf, len,
+		    true);
 }
