@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Options of `mkvm run`: GNU long options and QEMU's spelling of the same, into struct config.
+ * Options of `mkvm run`: GNU long options and QEMU's spelling of the same, into struct config. One
+ * table says what each option does.
  */
-#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
+#include "config_device.h"
 #include "config_parse.h"
 #include "report.h"
 #include "types.h"
@@ -23,17 +24,20 @@ static const char help_text[] =
 	"  -initrd FILE        initial ramdisk\n"
 	"  -append STRING      kernel command line, e.g. 'console=ttyS0 root=/dev/vda'\n"
 	"  -m SIZE             memory in MiB, or with a suffix M or G (default 512)\n"
-	"  -smp N              virtual CPUs (default 1)\n"
+	"  -smp N              virtual CPUs (default 1); or cpus=,sockets=,cores=,threads=\n"
 	"  -name NAME          name of the guest (default mkvm)\n"
 	"  -drive file=FILE,format=raw,if=virtio[,readonly=on]\n"
 	"                      raw image or block device as the next virtio disk: /dev/vda, vdb, ...\n"
 	"  -hda FILE           the same, short\n"
+	"  -device MODEL[,KEY=VALUE...]\n"
+	"                      add a device\n"
 	"  -serial stdio|file:FILE|null|none\n"
 	"                      first use: COM1 (ttyS0), second: COM2 (ttyS1); default stdio for COM1\n"
 	"  -nographic          accepted: there is no display yet, the serial port is the console\n"
 	"  -accel minikvm|kvm|PATH\n"
 	"                      accelerator device (default minikvm: /dev/minikvm)\n"
-	"  -enable-kvm         accepted: mkvm always uses an accelerator\n"
+	"  -enable-kvm, -cpu host, -machine pc|q35[,accel=ACCEL], -display none, -nodefaults\n"
+	"                      accepted: they say what is so anyway\n"
 	"  -no-reboot          end with status 2 when the guest resets, instead of restarting it\n"
 	"  -pidfile FILE       write the process id to FILE\n"
 	"  -h, -help           this text          -version  version of mkvm\n"
@@ -42,145 +46,135 @@ static const char help_text[] =
 	"Exit status: 0 guest powered off, 1 usage or host error, 2 guest reset (-no-reboot),\n"
 	"3 triple fault, 4 vCPU error, 128+N killed by signal N.\n";
 
-enum option_id {
-	OPT_KERNEL = 1000,
-	OPT_INITRD,
-	OPT_APPEND,
-	OPT_MEM,
-	OPT_SMP,
-	OPT_NAME,
-	OPT_DRIVE,
-	OPT_HDA,
-	OPT_SERIAL,
-	OPT_NOGRAPHIC,
-	OPT_ENABLE_KVM,
-	OPT_ACCEL,
-	OPT_NO_REBOOT,
-	OPT_PIDFILE,
-	OPT_HELP,
-	OPT_VERSION,
+enum option_action {
+	ACTION_STRING,		/* copy the value into a field */
+	ACTION_FLAG,		/* set a field */
+	ACTION_PARSE,		/* call a parser */
+	ACTION_IGNORE,		/* says what is so anyway */
+	ACTION_REFUSE,		/* known, and not supported: say why */
+	ACTION_HELP,
+	ACTION_VERSION,
 };
 
-static const struct option options[] = {
-	{ "kernel", required_argument, NULL, OPT_KERNEL },
-	{ "initrd", required_argument, NULL, OPT_INITRD },
-	{ "append", required_argument, NULL, OPT_APPEND },
-	{ "m", required_argument, NULL, OPT_MEM },
-	{ "memory", required_argument, NULL, OPT_MEM },
-	{ "smp", required_argument, NULL, OPT_SMP },
-	{ "name", required_argument, NULL, OPT_NAME },
-	{ "drive", required_argument, NULL, OPT_DRIVE },
-	{ "hda", required_argument, NULL, OPT_HDA },
-	{ "serial", required_argument, NULL, OPT_SERIAL },
-	{ "nographic", no_argument, NULL, OPT_NOGRAPHIC },
-	{ "enable-kvm", no_argument, NULL, OPT_ENABLE_KVM },
-	{ "accel", required_argument, NULL, OPT_ACCEL },
-	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
-	{ "pidfile", required_argument, NULL, OPT_PIDFILE },
-	{ "h", no_argument, NULL, OPT_HELP },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 },
+/**
+ * struct run_option - one option
+ * @name: without dashes
+ * @action: what to do
+ * @has_value: a value follows
+ * @field: offset in struct config; ACTION_STRING, ACTION_FLAG
+ * @parse: ACTION_PARSE; 0, or -1 after a report
+ * @why: ACTION_REFUSE: the rest of the sentence
+ */
+struct run_option {
+	const char *name;
+	enum option_action action;
+	bool has_value;
+	size_t field;
+	int (*parse)(struct config *cfg, const char *arg);
+	const char *why;
 };
 
-static int parse_memory(struct config *cfg, const char *arg)
+#define STRING(n, f)	{ .name = (n), .action = ACTION_STRING, .has_value = true, \
+			  .field = offsetof(struct config, f) }
+#define FLAG(n, f)	{ .name = (n), .action = ACTION_FLAG, .field = offsetof(struct config, f) }
+#define PARSE(n, fn)	{ .name = (n), .action = ACTION_PARSE, .has_value = true, .parse = (fn) }
+#define IGNORE(n)	{ .name = (n), .action = ACTION_IGNORE }
+#define REFUSE(n, w)	{ .name = (n), .action = ACTION_REFUSE, .why = (w) }
+#define REFUSE_VALUE(n, w) \
+			{ .name = (n), .action = ACTION_REFUSE, .has_value = true, .why = (w) }
+
+static const struct run_option run_options[] = {
+	STRING("kernel", kernel),
+	STRING("initrd", initrd),
+	STRING("append", append),
+	PARSE("m", config_parse_memory),
+	PARSE("memory", config_parse_memory),
+	PARSE("smp", config_parse_smp),
+	PARSE("name", config_parse_name),
+	PARSE("accel", config_parse_accel),
+	PARSE("machine", config_parse_machine),
+	PARSE("M", config_parse_machine),
+	PARSE("cpu", config_parse_cpu),
+	PARSE("drive", config_parse_drive),
+	PARSE("hda", config_parse_hda),
+	PARSE("device", config_parse_device),
+	PARSE("serial", config_parse_serial),
+	PARSE("display", config_parse_display),
+	PARSE("vga", config_parse_vga),
+	FLAG("no-reboot", no_reboot),
+	STRING("pidfile", pidfile),
+	IGNORE("nographic"),
+	IGNORE("enable-kvm"),
+	IGNORE("nodefaults"),
+	IGNORE("no-user-config"),
+	IGNORE("no-fd-bootchk"),
+	IGNORE("no-hpet"),
+	{ .name = "h", .action = ACTION_HELP },
+	{ .name = "help", .action = ACTION_HELP },
+	{ .name = "version", .action = ACTION_VERSION },
+
+#define NO_FIRMWARE	"there is no firmware yet; boot a kernel with -kernel"
+#define NO_DISPLAY	"there is no display yet; use the serial port"
+#define NO_USB		"there is no USB"
+	REFUSE_VALUE("cdrom", NO_FIRMWARE ", and give the image as a disk: "
+			      "-drive file=FILE,readonly=on"),
+	REFUSE_VALUE("boot", NO_FIRMWARE),
+	REFUSE_VALUE("bios", NO_FIRMWARE),
+	REFUSE_VALUE("pflash", NO_FIRMWARE),
+	REFUSE_VALUE("L", NO_FIRMWARE),
+	REFUSE_VALUE("option-rom", NO_FIRMWARE),
+	REFUSE_VALUE("fda", "there is no floppy drive"),
+	REFUSE_VALUE("fdb", "there is no floppy drive"),
+	REFUSE_VALUE("dtb", "x86 machines have no device tree"),
+	REFUSE_VALUE("vnc", NO_DISPLAY),
+	REFUSE_VALUE("spice", NO_DISPLAY),
+	REFUSE("sdl", NO_DISPLAY),
+	REFUSE("curses", NO_DISPLAY),
+	REFUSE("full-screen", NO_DISPLAY),
+	REFUSE("usb", NO_USB),
+	REFUSE_VALUE("usbdevice", NO_USB),
+	REFUSE_VALUE("audio", "there is no sound"),
+	REFUSE_VALUE("audiodev", "there is no sound"),
+	REFUSE_VALUE("soundhw", "there is no sound"),
+	REFUSE_VALUE("parallel", "there is no parallel port"),
+	REFUSE_VALUE("watchdog", "there is no watchdog device"),
+	REFUSE_VALUE("watchdog-action", "there is no watchdog device"),
+	REFUSE_VALUE("action", "use -no-reboot"),
+	REFUSE_VALUE("tpmdev", "there is no TPM"),
+	REFUSE_VALUE("virtfs", "there is no shared folder"),
+	REFUSE_VALUE("fsdev", "there is no shared folder"),
+	REFUSE_VALUE("uuid", "there are no SMBIOS tables"),
+	REFUSE_VALUE("smbios", "there are no SMBIOS tables"),
+	REFUSE_VALUE("acpitable", "the ACPI tables are fixed"),
+	REFUSE("no-acpi", "the machine cannot do without ACPI"),
+	REFUSE_VALUE("numa", "the machine has one memory node"),
+	REFUSE_VALUE("object", "there are no such objects"),
+	REFUSE_VALUE("icount", "the guest runs on the CPU"),
+	REFUSE_VALUE("incoming", "there is no migration"),
+	REFUSE_VALUE("loadvm", "there are no saved states"),
+	REFUSE_VALUE("gdb", "there is no debugger stub"),
+	REFUSE("s", "there is no debugger stub"),
+	REFUSE_VALUE("trace", "use the module's tracepoints"),
+	REFUSE_VALUE("d", "use the module's tracepoints"),
+	REFUSE_VALUE("global", "give the key to -device"),
+	REFUSE_VALUE("set", "give the key to -device"),
+	REFUSE_VALUE("readconfig", "give the options themselves"),
+};
+
+/* Above every character, as getopt returns ':' and '?' for mistakes. */
+#define FIRST_OPTION	1000
+
+static struct option getopt_table[ARRAY_SIZE(run_options) + 1];
+
+static void fill_getopt_table(void)
 {
-	u64 n, unit = MIB;
-	const char *end;
-	const char *s = strncmp(arg, "size=", 5) ? arg : arg + 5;
+	size_t i;
 
-	if (!config_number(s, &n, &end))
-		goto bad;
-	if (*end) {
-		switch (toupper((unsigned char)*end)) {
-		case 'M':
-			break;
-		case 'G':
-			unit = GIB;
-			break;
-		default:
-			goto bad;
-		}
-		if (end[1])
-			goto bad;
-	}
-	if (n > UINT64_MAX / unit)
-		goto bad;
-	if (n * unit < RAM_MIN)
-		return report("-m %s: too little memory; at least %llu MiB are needed", arg,
-			      RAM_MIN / MIB);
-	if (n * unit > 1024 * 1024 * GIB / 16)
-		return report("-m %s: too much memory; at most 64 TiB", arg);
-	cfg->mem_size = n * unit;
-	return 0;
-bad:
-	return report("-m %s: not a memory size; give MiB, or a number with M or G, e.g. 512 or 2G",
-		      arg);
-}
-
-static int parse_smp(struct config *cfg, const char *arg)
-{
-	const char *s = strncmp(arg, "cpus=", 5) ? arg : arg + 5;
-	const char *end;
-	u64 n;
-
-	if (!config_number(s, &n, &end) || *end || n < 1 || n > MAX_VCPUS)
-		return report("-smp %s: give a number of CPUs from 1 to %d", arg, MAX_VCPUS);
-	cfg->nr_vcpus = (unsigned int)n;
-	return 0;
-}
-
-static int parse_name(struct config *cfg, const char *arg)
-{
-	const char *s = strncmp(arg, "guest=", 6) ? arg : arg + 6;
-	size_t len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-	if (!len || s[len] || len > 64 || *s == '.' || *s == '-')
-		return report("-name %s: use 1 to 64 letters, digits, '_', '.' or '-' (not first)",
-			      arg);
-	return config_set_string(&cfg->name, s);
-}
-
-static int parse_accel(struct config *cfg, const char *arg)
-{
-	if (strcmp(arg, "minikvm") && strcmp(arg, "kvm") && !strchr(arg, '/'))
-		return report("-accel %s: unknown; use minikvm, kvm or the path of a device", arg);
-	return config_set_string(&cfg->accel, arg);
-}
-
-static int apply_option(struct config *cfg, int id, const char *arg)
-{
-	switch (id) {
-	case OPT_KERNEL:
-		return config_set_string(&cfg->kernel, arg);
-	case OPT_INITRD:
-		return config_set_string(&cfg->initrd, arg);
-	case OPT_APPEND:
-		return config_set_string(&cfg->append, arg);
-	case OPT_MEM:
-		return parse_memory(cfg, arg);
-	case OPT_SMP:
-		return parse_smp(cfg, arg);
-	case OPT_NAME:
-		return parse_name(cfg, arg);
-	case OPT_DRIVE:
-		return config_parse_drive(cfg, arg);
-	case OPT_HDA:
-		return config_parse_hda(cfg, arg);
-	case OPT_SERIAL:
-		return config_parse_serial(cfg, arg);
-	case OPT_ACCEL:
-		return parse_accel(cfg, arg);
-	case OPT_PIDFILE:
-		return config_set_string(&cfg->pidfile, arg);
-	case OPT_NO_REBOOT:
-		cfg->no_reboot = true;
-		return 0;
-	case OPT_NOGRAPHIC:
-	case OPT_ENABLE_KVM:
-		return 0;
-	default:
-		return report("option %d is not handled", id);
+	for (i = 0; i < ARRAY_SIZE(run_options); i++) {
+		getopt_table[i].name = run_options[i].name;
+		getopt_table[i].has_arg =
+			run_options[i].has_value ? required_argument : no_argument;
+		getopt_table[i].val = FIRST_OPTION + (int)i;
 	}
 }
 
@@ -201,6 +195,8 @@ static int set_defaults(struct config *cfg)
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->mem_size = DEFAULT_MEM_SIZE;
 	cfg->nr_vcpus = 1;
+	cfg->nr_cores = 1;
+	cfg->nr_threads = 1;
 	return config_set_string(&cfg->name, "mkvm") || config_set_string(&cfg->accel, "minikvm") ||
 	       config_set_string(&cfg->append, "");
 }
@@ -211,42 +207,67 @@ static int finish(struct config *cfg)
 		return report("no kernel; give one with -kernel FILE (see 'mkvm run -help')");
 	if (!cfg->nr_serials)
 		cfg->serial[cfg->nr_serials++].kind = SERIAL_STDIO;
-	return 0;
+	return config_check_devices(cfg);
+}
+
+static enum config_result apply(struct config *cfg, const struct run_option *o, const char *arg)
+{
+	void *field = (u8 *)cfg + o->field;
+	int err = 0;
+
+	switch (o->action) {
+	case ACTION_STRING:
+		err = config_set_string(field, arg);
+		break;
+	case ACTION_FLAG:
+		*(bool *)field = true;
+		break;
+	case ACTION_PARSE:
+		err = o->parse(cfg, arg);
+		break;
+	case ACTION_IGNORE:
+		break;
+	case ACTION_REFUSE:
+		err = report("option '-%s' is not supported: %s", o->name, o->why);
+		break;
+	case ACTION_HELP:
+		fputs(help_text, stdout);
+		return CONFIG_DONE;
+	case ACTION_VERSION:
+		puts("mkvm " MKVM_VERSION);
+		return CONFIG_DONE;
+	}
+	return err ? CONFIG_ERROR : CONFIG_OK;
 }
 
 enum config_result config_parse(struct config *cfg, int argc, char **argv)
 {
+	enum config_result result;
 	int id, index;
 
 	if (set_defaults(cfg))
 		return CONFIG_ERROR;
+	fill_getopt_table();
 	opterr = 0;
 	optind = 1;
 	for (;;) {
 		const char *token = optind < argc ? argv[optind] : NULL;
 
 		index = -1;
-		id = getopt_long_only(argc, argv, "+:", options, &index);
+		id = getopt_long_only(argc, argv, "+:", getopt_table, &index);
 		if (id == -1)
 			break;
 		if (id == ':') {
 			report("option '%s' needs a value (see 'mkvm run -help')", token);
 			return CONFIG_ERROR;
 		}
-		if (id == '?' || index < 0 || !is_exact(token, options[index].name)) {
+		if (id == '?' || index < 0 || !is_exact(token, getopt_table[index].name)) {
 			report("option '%s' is not supported (see 'mkvm run -help')", token);
 			return CONFIG_ERROR;
 		}
-		if (id == OPT_HELP) {
-			fputs(help_text, stdout);
-			return CONFIG_DONE;
-		}
-		if (id == OPT_VERSION) {
-			puts("mkvm " MKVM_VERSION);
-			return CONFIG_DONE;
-		}
-		if (apply_option(cfg, id, optarg))
-			return CONFIG_ERROR;
+		result = apply(cfg, &run_options[index], optarg);
+		if (result != CONFIG_OK)
+			return result;
 	}
 	if (optind < argc) {
 		report("unexpected argument '%s'; disks are given with -drive or -hda",
@@ -270,5 +291,7 @@ void config_free(struct config *cfg)
 		free(cfg->serial[i].path);
 	for (i = 0; i < MAX_DRIVES; i++)
 		free(cfg->drive[i].path);
+	for (i = 0; i < MAX_DEVICES; i++)
+		device_config_free(&cfg->device[i]);
 	memset(cfg, 0, sizeof(*cfg));
 }

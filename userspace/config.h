@@ -26,6 +26,25 @@ struct drive_config {
 	bool format_given;	/* format=raw was spelt out */
 };
 
+struct device_model;
+
+/**
+ * struct device_config - one `-device`; see config_device.h
+ * @model: the row of the table
+ * @id: or NULL
+ * @key: the model's own keys, as given
+ * @nr_keys: entries of @key
+ */
+struct device_config {
+	const struct device_model *model;
+	char *id;
+	struct device_key {
+		char *key;
+		char *value;
+	} *key;
+	unsigned int nr_keys;
+};
+
 /**
  * struct config - parsed and checked options; owns its strings
  * @name: the guest's name
@@ -34,6 +53,10 @@ struct drive_config {
  * @append: kernel command line, "" if none
  * @mem_size: bytes
  * @nr_vcpus: 1 to MAX_VCPUS
+ * @nr_cores: cores of a package, and
+ * @nr_threads: threads of a core; @nr_vcpus is a multiple of their product
+ * @mem_lock: keep guest RAM, and mkvm itself, in memory
+ * @rtc_localtime: the clock shows the host's local time instead of UTC
  * @accel: "minikvm", "kvm" or a path with a slash
  * @no_reboot: end when the guest resets
  * @pidfile: path or NULL
@@ -41,6 +64,8 @@ struct drive_config {
  * @nr_serials: entries of @serial
  * @drive: disks in order
  * @nr_drives: entries of @drive
+ * @device: `-device`, in order
+ * @nr_devices: entries of @device
  */
 struct config {
 	char *name;
@@ -49,6 +74,10 @@ struct config {
 	char *append;
 	u64 mem_size;
 	unsigned int nr_vcpus;
+	unsigned int nr_cores;
+	unsigned int nr_threads;
+	bool mem_lock;
+	bool rtc_localtime;
 	char *accel;
 	bool no_reboot;
 	char *pidfile;
@@ -56,6 +85,8 @@ struct config {
 	unsigned int nr_serials;
 	struct drive_config drive[MAX_DRIVES];
 	unsigned int nr_drives;
+	struct device_config device[MAX_DEVICES];
+	unsigned int nr_devices;
 };
 
 enum config_result {

@@ -76,3 +76,11 @@ int config_keys(const char *option, const char *arg, config_key_fn fn, void *opa
 	free(text);
 	return ret;
 }
+
+int config_flag(const char *option, const char *arg, const char *key, const char *value, bool *flag)
+{
+	if (strcmp(value, "on") && strcmp(value, "off"))
+		return report("%s %s: %s is on or off", option, arg, key);
+	*flag = !strcmp(value, "on");
+	return 0;
+}

@@ -42,9 +42,34 @@ typedef int (*config_key_fn)(void *opaque, const char *arg, const char *key, con
  */
 int config_keys(const char *option, const char *arg, config_key_fn fn, void *opaque);
 
+/**
+ * config_flag() - a value that is on or off
+ * @option: the option's name, for messages
+ * @arg: the whole list, likewise
+ * @key: the key, likewise
+ * @value: its value
+ * @flag: set
+ *
+ * Return: 0, or -1 after a report.
+ */
+int config_flag(const char *option, const char *arg, const char *key, const char *value,
+		bool *flag);
+
 /* One option each: 0, or -1 after a report. */
 int config_parse_drive(struct config *cfg, const char *arg);
 int config_parse_hda(struct config *cfg, const char *arg);
 int config_parse_serial(struct config *cfg, const char *arg);
+
+/* config_machine.c */
+int config_parse_memory(struct config *cfg, const char *arg);
+int config_parse_overcommit(struct config *cfg, const char *arg);
+int config_parse_smp(struct config *cfg, const char *arg);
+int config_parse_cpu(struct config *cfg, const char *arg);
+int config_parse_name(struct config *cfg, const char *arg);
+int config_parse_accel(struct config *cfg, const char *arg);
+int config_parse_machine(struct config *cfg, const char *arg);
+int config_parse_rtc(struct config *cfg, const char *arg);
+int config_parse_display(struct config *cfg, const char *arg);
+int config_parse_vga(struct config *cfg, const char *arg);
 
 #endif

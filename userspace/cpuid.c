@@ -27,14 +27,20 @@
 /* Extra room for topology sub-leaves the accelerator did not list. */
 #define EXTRA_ENTRIES		4
 
-/* Bits of an APIC id that number the cores of the package. */
-static unsigned int core_bits(unsigned int nr_vcpus)
+/* Bits that number @count things. */
+static unsigned int id_bits(unsigned int count)
 {
 	unsigned int bits = 0;
 
-	while ((1u << bits) < nr_vcpus)
+	while ((1u << bits) < count)
 		bits++;
 	return bits;
+}
+
+/* Bits of an APIC id below those that number the packages. */
+static unsigned int package_bits(const struct cpuid_topology *t)
+{
+	return id_bits(t->nr_threads) + id_bits(t->nr_cores);
 }
 
 static u32 set_field(u32 reg, unsigned int shift, unsigned int width, u32 value)
@@ -47,46 +53,47 @@ static u32 set_field(u32 reg, unsigned int shift, unsigned int width, u32 value)
 static void fix_leaf1(struct minikvm_cpuid_entry2 *e, const struct cpuid_topology *t)
 {
 	e->ebx = set_field(e->ebx, 24, 8, t->apic_id);
-	e->ebx = set_field(e->ebx, 16, 8, 1u << core_bits(t->nr_vcpus));
+	e->ebx = set_field(e->ebx, 16, 8, 1u << package_bits(t));
 	/* No nested virtualization: nothing in mkvm saves or resets its state. */
 	e->ecx &= ~LEAF1_ECX_VMX;
 	e->ecx |= LEAF1_ECX_HYPERVISOR;
 	if (t->tsc_deadline)
 		e->ecx |= LEAF1_ECX_TSC_DEADLINE;
-	if (t->nr_vcpus > 1)
+	if (t->nr_cores * t->nr_threads > 1)
 		e->edx |= LEAF1_EDX_HTT;
 	else
 		e->edx &= ~LEAF1_EDX_HTT;
 }
 
 /*
- * Leaf 4, and 0x8000001D which has the same layout: who shares a cache. Only the last level is
- * shared.
+ * Leaf 4, and 0x8000001D which has the same layout: who shares a cache. The last level
+ * is shared by the package, the others by the threads of a core.
  */
 static void fix_cache(struct minikvm_cpuid_entry2 *e, const struct cpuid_topology *t,
 		      bool has_cores)
 {
 	unsigned int type = e->eax & 0x1f, level = (e->eax >> 5) & 7;
-	u32 ids = (1u << core_bits(t->nr_vcpus)) - 1;
+	unsigned int shared = level >= 3 ? package_bits(t) : id_bits(t->nr_threads);
+	u32 cores = (1u << id_bits(t->nr_cores)) - 1;
 
 	if (!type)
 		return;
-	e->eax = set_field(e->eax, 14, 12, level >= 3 ? ids : 0);
+	e->eax = set_field(e->eax, 14, 12, (1u << shared) - 1);
 	if (has_cores)
-		e->eax = set_field(e->eax, 26, 6, ids > 63 ? 63 : ids);
+		e->eax = set_field(e->eax, 26, 6, cores > 63 ? 63 : cores);
 }
 
 static void fix_topology_level(struct minikvm_cpuid_entry2 *e, const struct cpuid_topology *t)
 {
 	switch (e->index) {
 	case 0:
-		e->eax = 0;
-		e->ebx = 1;
+		e->eax = id_bits(t->nr_threads);
+		e->ebx = t->nr_threads;
 		e->ecx = LEVEL_SMT << 8;
 		break;
 	case 1:
-		e->eax = core_bits(t->nr_vcpus);
-		e->ebx = t->nr_vcpus;
+		e->eax = package_bits(t);
+		e->ebx = t->nr_cores * t->nr_threads;
 		e->ecx = 1 | LEVEL_CORE << 8;
 		break;
 	default:
@@ -115,17 +122,18 @@ static void fix_entry(struct minikvm_cpuid_entry2 *e, const struct cpuid_topolog
 		e->ecx &= ~LEAF8_1_ECX_SVM;
 		break;
 	case 0x80000008:
-		e->ecx = set_field(e->ecx, 0, 8, t->nr_vcpus - 1);
-		e->ecx = set_field(e->ecx, 12, 4, core_bits(t->nr_vcpus));
+		e->ecx = set_field(e->ecx, 0, 8, t->nr_cores * t->nr_threads - 1);
+		e->ecx = set_field(e->ecx, 12, 4, package_bits(t));
 		break;
 	case 0x8000001d:
 		fix_cache(e, t, false);
 		break;
 	case 0x8000001e:
 		e->eax = t->apic_id;
-		e->ebx = set_field(e->ebx, 0, 8, t->apic_id);
-		e->ebx = set_field(e->ebx, 8, 8, 0);
-		e->ecx = 0;
+		/* Core, threads of it, and one node a package. */
+		e->ebx = set_field(e->ebx, 0, 8, t->apic_id >> id_bits(t->nr_threads));
+		e->ebx = set_field(e->ebx, 8, 8, t->nr_threads - 1);
+		e->ecx = t->apic_id >> package_bits(t);
 		break;
 	default:
 		break;

@@ -11,12 +11,14 @@
 /**
  * struct cpuid_topology - what CPUID depends on besides the host
  * @apic_id: this vCPU's local APIC id; vCPU n has id n
- * @nr_vcpus: vCPUs of the machine: cores of one package, one thread each
+ * @nr_cores: cores of a package; a power of two if there is more than one package
+ * @nr_threads: threads of a core, a power of two
  * @tsc_deadline: the local APIC offers TSC-deadline mode
  */
 struct cpuid_topology {
 	unsigned int apic_id;
-	unsigned int nr_vcpus;
+	unsigned int nr_cores;
+	unsigned int nr_threads;
 	bool tsc_deadline;
 };
 

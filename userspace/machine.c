@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "config_device.h"
 #include "dev/i8042.h"
 #include "dev/pci.h"
 #include "dev/pm.h"
@@ -25,6 +26,7 @@ static int (*const board[])(struct machine *m) = {
 	serials_create,
 	pci_host_create,
 	virtio_blks_create,
+	devices_create,
 };
 
 int machine_add_device(struct machine *m, const struct device_ops *ops, void *opaque)

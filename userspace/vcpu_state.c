@@ -40,7 +40,8 @@ static int set_cpuid(struct vcpu *vcpu)
 	struct machine *m = vcpu->m;
 	struct cpuid_topology topo = {
 		.apic_id = vcpu->id,
-		.nr_vcpus = m->cfg->nr_vcpus,
+		.nr_cores = m->cfg->nr_cores,
+		.nr_threads = m->cfg->nr_threads,
 		.tsc_deadline = m->accel.tsc_deadline,
 	};
 	struct minikvm_cpuid2 *cpuid = cpuid_build(m->accel.cpuid, &topo);

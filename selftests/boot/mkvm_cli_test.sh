@@ -91,7 +91,7 @@ result "$([ $status -eq 1 ] && grep -q "'frobnicate'" err && echo 0 || echo 1)" 
 # Options
 refuse "no kernel" "no kernel" -m 512
 refuse "unknown option" "'--frobnicate' is not supported" --frobnicate
-refuse "QEMU's option that is not supported" "'-cdrom' is not supported" -cdrom x.iso
+refuse "QEMU's option that is not supported" "'-cdrom' is not supported: there is no firmware" -cdrom x.iso
 refuse "abbreviated option" "'-ker' is not supported" -ker kernel
 refuse "option without its value" "'-kernel' needs a value" -kernel
 refuse "value for an option that takes none" "is not supported" -nographic=1 $k
@@ -103,7 +103,13 @@ refuse "negative CPUs" "-smp -1" $k -smp -1
 refuse "too many CPUs" "-smp 255" $k -smp 255
 refuse "CPUs that overflow" "-smp 18446744073709551617" $k -smp 18446744073709551617
 refuse "CPUs with a tail" "-smp 2x" $k -smp 2x
-refuse "QEMU's CPU topology" "-smp 2,cores=2" $k -smp 2,cores=2
+refuse "CPU topology" "cannot open $none" $k -smp 8,sockets=2,cores=2,threads=2
+refuse "CPU topology without the sum" "cannot open $none" $k -smp sockets=2,cores=2
+refuse "CPU topology that does not add up" "are not 4 CPUs" $k -smp 4,sockets=3
+refuse "three threads a core" "powers of two" $k -smp 3,threads=3
+refuse "CPUs to be added later" "maxcpus=" $k -smp 2,maxcpus=4
+refuse "unknown part of a topology" "key 'dies'" $k -smp 2,dies=2
+refuse "memory to be added later" "slots=" $k -m 512,slots=2,maxmem=1G
 refuse "no memory" "-m 0" $k -m 0
 refuse "negative memory" "-m -5" $k -m -5
 refuse "memory that is no number" "-m lots" $k -m lots

@@ -62,26 +62,44 @@ static bool topology_is_right(const struct minikvm_cpuid2 *c, unsigned int id, u
 	       ((find(c, 4, 0)->eax >> 14) & 0xfff) == 0;
 }
 
+/* Two packages of four cores of two threads: 3 bits in all, one of them for the thread. */
+static void test_threads(void)
+{
+	const struct cpuid_topology topo = { .apic_id = 11, .nr_cores = 4, .nr_threads = 2 };
+	struct minikvm_cpuid2 *c = cpuid_build(supported, &topo);
+
+	if (!c)
+		tap_bail("no table");
+	tap_ok(find(c, 0xb, 0)->eax == 1 && find(c, 0xb, 0)->ebx == 2, "threads of a core");
+	tap_ok(find(c, 0xb, 1)->eax == 3 && find(c, 0xb, 1)->ebx == 8 &&
+	       ((find(c, 1, 0)->ebx >> 16) & 0xff) == 8 && (find(c, 0x80000008, 0)->ecx & 0xff) == 7,
+	       "CPUs of a package");
+	tap_ok(((find(c, 4, 0)->eax >> 14) & 0xfff) == 1 &&
+	       ((find(c, 4, 3)->eax >> 14) & 0xfff) == 7 && find(c, 4, 0)->eax >> 26 == 3,
+	       "threads share the first caches, a package the last");
+	free(c);
+}
+
 int main(void)
 {
-	struct cpuid_topology topo = { .nr_vcpus = 1 };
+	struct cpuid_topology topo = { .nr_cores = 1, .nr_threads = 1 };
 	unsigned int wrong = 0;
 	struct minikvm_cpuid2 *c;
 
 	tap_plan(0);
 	set_up();
-	for (topo.nr_vcpus = 1; topo.nr_vcpus <= MAX_VCPUS; topo.nr_vcpus++) {
-		topo.apic_id = topo.nr_vcpus - 1;
+	for (topo.nr_cores = 1; topo.nr_cores <= MAX_VCPUS; topo.nr_cores++) {
+		topo.apic_id = topo.nr_cores - 1;
 		c = cpuid_build(supported, &topo);
-		if (!c || !topology_is_right(c, topo.apic_id, topo.nr_vcpus)) {
-			tap_diag("%u vCPUs", topo.nr_vcpus);
+		if (!c || !topology_is_right(c, topo.apic_id, topo.nr_cores)) {
+			tap_diag("%u vCPUs", topo.nr_cores);
 			wrong++;
 		}
 		free(c);
 	}
 	tap_ok(!wrong, "topology leaves for 1 to %u vCPUs", MAX_VCPUS);
 
-	topo = (struct cpuid_topology){ .nr_vcpus = 2, .tsc_deadline = true };
+	topo = (struct cpuid_topology){ .nr_cores = 2, .nr_threads = 1, .tsc_deadline = true };
 	c = cpuid_build(supported, &topo);
 	if (!c)
 		tap_bail("no table");
@@ -93,6 +111,7 @@ int main(void)
 	       find(c, 0x40000000, 0)->ebx == 0x4b4d564b, "other bits and leaves are passed on");
 	tap_eq(cpuid_phys_bits(c), 0x27, "physical address width");
 	free(c);
+	test_threads();
 	topo.tsc_deadline = false;
 	c = cpuid_build(supported, &topo);
 	tap_ok(c && !(find(c, 1, 0)->ecx & BIT(24)), "without it, TSC deadline is not offered");
