@@ -43,6 +43,7 @@ int machine_create(struct machine *m)
 {
 	size_t i;
 
+	machine_pause_init(m);
 	bus_init(&m->pio);
 	bus_init(&m->mmio);
 	if (guest_mem_create(&m->mem, m->cfg->mem_size))

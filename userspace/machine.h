@@ -15,6 +15,7 @@
 #include "guest_mem.h"
 #include "layout.h"
 #include "loop.h"
+#include "pause.h"
 
 struct block;
 struct chardev;
@@ -38,11 +39,14 @@ enum machine_event {
  * @start: NULL, or start threads; called once, after privilege was dropped. 0, or -1 after a report
  * @reset: back to power-on state; no vCPU runs, and on return the device neither touches RAM nor
  *	raises interrupts
+ * @resumed: NULL, or the machine goes on after a pause: try again what had to wait, and return;
+ *	main thread, vCPUs may run already
  * @destroy: free it; undoes the create function
  */
 struct device_ops {
 	int (*start)(void *opaque);
 	void (*reset)(void *opaque);
+	void (*resumed)(void *opaque);
 	void (*destroy)(void *opaque);
 };
 
@@ -63,6 +67,7 @@ struct device_ops {
  * @disk: opened and locked images, cfg->nr_drives of them
  * @pidfile_written: cfg->pidfile is ours to remove
  * @vcpu: cfg->nr_vcpus of them, while the guest runs
+ * @pause: whether the guest runs, see pause.h
  * @event: enum machine_event, see machine_post()
  * @device: the devices, in the order they were made
  * @nr_devices: entries of @device
@@ -81,6 +86,7 @@ struct machine {
 	struct block *disk[MAX_DRIVES];
 	bool pidfile_written;
 	struct vcpu *vcpu;
+	struct pause_state pause;
 	atomic_int event;
 	struct {
 		const struct device_ops *ops;

@@ -176,6 +176,7 @@ static int run_once(struct machine *m, int first)
 		goto out;
 	if (!vcpu_start_all(m)) {
 		while (!machine_stopping(m)) {
+			machine_pause_settle(m);
 			loop_wait(&m->loop);
 			for (i = 0; i < MAX_SERIALS; i++) {
 				if (m->serial[i])

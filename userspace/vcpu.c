@@ -2,10 +2,11 @@
 /*
  * vCPU threads: creation, the run loop with its exit switch, and how a running vCPU is stopped.
  *
- * Stopping: machine_post() sets machine->event; vcpu_stop_all() then signals every thread. With
- * IMMEDIATE_EXIT the handler sets run->immediate_exit, so a signal that lands just before the ioctl
- * is not lost. Without it the signal stays blocked except inside the ioctl (SET_SIGNAL_MASK), to
- * the same effect.
+ * Stopping: machine_post() sets machine->event, machine_pause() sets machine->pause.reason; then
+ * every thread is signalled. With IMMEDIATE_EXIT the handler sets run->immediate_exit, so a signal
+ * that lands just before the ioctl is not lost. Without it the signal stays blocked except inside
+ * the ioctl (SET_SIGNAL_MASK), to the same effect. MINIKVM_RUN completes the access it left for
+ * before it notices either, so that an interrupted vCPU stands between two instructions.
  */
 #include <errno.h>
 #include <signal.h>
@@ -62,6 +63,22 @@ static int open_signal_window(struct vcpu *vcpu)
 	static_assert(sizeof(struct minikvm_signal_mask) == sizeof(u32), "mask follows length");
 	memcpy(&buf[1], &set, sizeof(u64));
 	return ioctl(vcpu->fd, MINIKVM_SET_SIGNAL_MASK, buf);
+}
+
+/* The signal has done its work; what it stands for is looked at after this. */
+static void acknowledge_kick(struct vcpu *vcpu)
+{
+	const struct timespec now = { 0 };
+	sigset_t set;
+
+	if (vcpu->m->accel.immediate_exit) {
+		__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+		return;
+	}
+	sigemptyset(&set);
+	sigaddset(&set, SIG_STOP_VCPU);
+	while (sigtimedwait(&set, NULL, &now) > 0)
+		;
 }
 
 static void handle_io(struct vcpu *vcpu)
@@ -195,10 +212,14 @@ static void *vcpu_thread(void *opaque)
 		return NULL;
 	}
 
+	machine_park(vcpu->m);
 	while (!machine_stopping(vcpu->m)) {
 		if (!ioctl(vcpu->fd, MINIKVM_RUN, 0)) {
 			handle_exit(vcpu);
-		} else if (errno != EINTR && errno != EAGAIN) {
+		} else if (errno == EINTR) {
+			acknowledge_kick(vcpu);
+			machine_park(vcpu->m);
+		} else if (errno != EAGAIN) {
 			/* EAGAIN: the vCPU has just been woken by its first SIPI. */
 			report("vCPU %u: cannot run: %s", vcpu->id, strerror(errno));
 			fail(vcpu);
@@ -253,6 +274,7 @@ int vcpu_start_all(struct machine *m)
 		}
 		m->vcpu[i].started = true;
 	}
+	machine_pause_live(m, true);
 	return 0;
 }
 
@@ -269,7 +291,7 @@ static void join(struct vcpu *vcpu)
 	vcpu->started = false;
 }
 
-void vcpu_stop_all(struct machine *m)
+void vcpu_kick_all(struct machine *m)
 {
 	unsigned int i;
 
@@ -277,6 +299,14 @@ void vcpu_stop_all(struct machine *m)
 		if (m->vcpu[i].started)
 			pthread_kill(m->vcpu[i].thread, SIG_STOP_VCPU);
 	}
+}
+
+void vcpu_stop_all(struct machine *m)
+{
+	unsigned int i;
+
+	machine_pause_live(m, false);
+	vcpu_kick_all(m);
 	for (i = 0; i < m->cfg->nr_vcpus; i++) {
 		if (m->vcpu[i].started)
 			join(&m->vcpu[i]);

@@ -47,6 +47,13 @@ int vcpu_create_all(struct machine *m);
  */
 int vcpu_start_all(struct machine *m);
 
+/**
+ * vcpu_kick_all() - make every vCPU thread leave the guest and look around; any thread, with
+ *	pause.lock held while pause.live
+ * @m: the machine
+ */
+void vcpu_kick_all(struct machine *m);
+
 /** vcpu_stop_all() - stop and join the threads; machine_post() must have been called */
 void vcpu_stop_all(struct machine *m);
 
