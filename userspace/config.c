@@ -289,8 +289,10 @@ void config_free(struct config *cfg)
 	free(cfg->pidfile);
 	for (i = 0; i < MAX_SERIALS; i++)
 		free(cfg->serial[i].path);
-	for (i = 0; i < MAX_DRIVES; i++)
+	for (i = 0; i < MAX_DRIVES; i++) {
 		free(cfg->drive[i].path);
+		free(cfg->drive[i].format);
+	}
 	for (i = 0; i < MAX_DEVICES; i++)
 		device_config_free(&cfg->device[i]);
 	memset(cfg, 0, sizeof(*cfg));

@@ -23,7 +23,7 @@ struct serial_config {
 struct drive_config {
 	char *path;
 	bool readonly;
-	bool format_given;	/* format=raw was spelt out */
+	char *format;		/* NULL: find out */
 };
 
 struct device_model;

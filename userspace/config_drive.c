@@ -2,10 +2,20 @@
 /*
  * Options that name disks: -drive and -hda.
  */
+#include <stdio.h>
 #include <string.h>
 
+#include "block/format.h"
 #include "config_parse.h"
 #include "report.h"
+
+static int set_format(struct drive_config *d, const char *arg, const char *value)
+{
+	char what[256];
+
+	snprintf(what, sizeof(what), "-drive %s", arg);
+	return block_find_format(what, value) ? config_set_string(&d->format, value) : -1;
+}
 
 static int set_drive_key(void *opaque, const char *arg, const char *key, const char *value)
 {
@@ -14,13 +24,8 @@ static int set_drive_key(void *opaque, const char *arg, const char *key, const c
 	if (!strcmp(key, "file"))
 		return *value ? config_set_string(&d->path, value) :
 				report("-drive %s: file= is empty", arg);
-	if (!strcmp(key, "format")) {
-		d->format_given = true;
-		return strcmp(value, "raw") ?
-			       report("-drive %s: format '%s' is not supported; use raw", arg,
-				      value) :
-			       0;
-	}
+	if (!strcmp(key, "format"))
+		return set_format(d, arg, value);
 	if (!strcmp(key, "if"))
 		return strcmp(value, "virtio") ?
 			       report("-drive %s: interface '%s' is not supported; use virtio", arg,

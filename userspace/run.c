@@ -31,8 +31,9 @@ static int open_disks(struct machine *m)
 
 	for (i = 0; i < m->cfg->nr_drives; i++) {
 		const struct drive_config *d = &m->cfg->drive[i];
+		struct block_options opts = { .format = d->format, .readonly = d->readonly };
 
-		m->disk[i] = raw_open(d->path, d->readonly, !d->format_given);
+		m->disk[i] = block_open(d->path, &opts);
 		if (!m->disk[i])
 			return -1;
 	}
@@ -225,10 +226,8 @@ static void cleanup(struct machine *m)
 
 	for (i = 0; i < MAX_SERIALS; i++)
 		chardev_close(m->serial[i]);
-	for (i = 0; i < MAX_DRIVES; i++) {
-		if (m->disk[i])
-			m->disk[i]->ops->close(m->disk[i]);
-	}
+	for (i = 0; i < MAX_DRIVES; i++)
+		block_close(m->disk[i]);
 	boot_close(&m->boot);
 	accel_close(&m->accel);
 	if (m->pidfile_written)

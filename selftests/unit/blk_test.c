@@ -284,9 +284,16 @@ static void test_random(void)
 	       answered);
 }
 
+static struct block *open_raw(const char *path, bool readonly)
+{
+	struct block_options opts = { .format = "raw", .readonly = readonly };
+
+	return block_open(path, &opts);
+}
+
 static void open_disk(const char *path, bool readonly)
 {
-	m.disk[0] = raw_open(path, readonly, false);
+	m.disk[0] = open_raw(path, readonly);
 	if (!m.disk[0] || virtio_blks_create(&m) || ops->start(disk))
 		tap_bail("no disk");
 }
@@ -294,7 +301,7 @@ static void open_disk(const char *path, bool readonly)
 static void close_disk(void)
 {
 	ops->destroy(disk);
-	m.disk[0]->ops->close(m.disk[0]);
+	block_close(m.disk[0]);
 }
 
 int main(void)
@@ -319,8 +326,8 @@ int main(void)
 	open_disk(path, false);
 	test_good(path);
 	test_bad();
-	tap_ok(!raw_open(path, false, false), "a second writer is refused");
-	tap_ok(!raw_open(path, true, false), "and a reader");
+	tap_ok(!open_raw(path, false), "a second writer is refused");
+	tap_ok(!open_raw(path, true), "and a reader");
 	test_random();
 	if (ftruncate(fd, 10 * 512))
 		tap_bail("cannot cut the image");

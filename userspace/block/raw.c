@@ -3,169 +3,174 @@
  * Raw images: the bytes of the file are the bytes of the disk.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "block/block.h"
+#include "block/file.h"
+#include "block/format.h"
+#include "config_parse.h"
 #include "report.h"
 #include "types.h"
 
 struct raw {
 	struct block blk;
-	int fd;
+	struct host_file *file;
 };
 
-static struct raw *to_raw(struct block *blk)
+static struct host_file *file_of(struct block *blk)
 {
-	return (struct raw *)blk;
+	return ((struct raw *)blk)->file;
 }
 
-static int take_lock(int fd, const char *path, bool readonly)
+static int check_size(struct host_file *file, u64 *size)
 {
-	struct flock fl = { .l_type = readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
-	bool reader;
+	int err = host_file_size(file, size);
 
-	if (!fcntl(fd, F_OFD_SETLK, &fl))
-		return 0;
-	if (errno != EAGAIN && errno != EACCES)
-		return report("disk %s: cannot take the lock: %s", path, strerror(errno));
-	reader = !fcntl(fd, F_OFD_GETLK, &fl) && fl.l_type == F_RDLCK;
-	return report("disk %s: in use by another %s; stop it, or use readonly=on in both", path,
-		      reader ? "reader" : "writer");
-}
-
-static int image_size(int fd, const char *path, u64 *size)
-{
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return report("disk %s: %s", path, strerror(errno));
-	if (S_ISREG(st.st_mode)) {
-		*size = (u64)st.st_size;
-	} else if (S_ISBLK(st.st_mode)) {
-		if (ioctl(fd, BLKGETSIZE64, size))
-			return report("disk %s: cannot read its size: %s", path, strerror(errno));
-	} else {
-		return report("disk %s: is neither a file nor a block device", path);
-	}
+	if (err)
+		return report("disk %s: cannot read its size: %s", file->path, strerror(-err));
 	if (!*size)
-		return report("disk %s: is empty", path);
+		return report("disk %s: is empty", file->path);
 	if (*size % SECTOR_SIZE)
 		return report("disk %s: %llu bytes, no multiple of %d; use 'truncate -s %%%d'",
-			      path, *size, SECTOR_SIZE, SECTOR_SIZE);
+			      file->path, *size, SECTOR_SIZE, SECTOR_SIZE);
 	return 0;
 }
 
-/* Giving a guest the raw bytes of a qcow2 file invites it to write a header of its own. */
-static int refuse_other_formats(int fd, const char *path)
+static struct block *raw_open(struct host_file *file, const struct block_options *opts,
+			      char **backing_path, char **backing_format)
 {
-	static const struct {
-		const char *magic;
-		const char *name;
-	} formats[] = {
-		{ "QFI\xfb", "qcow2" }, { "KDMV", "vmdk" }, { "vhdxfile", "vhdx" }, { "QED", "qed" }
-	};
-	char head[8] = "";
+	struct raw *raw = NULL;
+	u64 size;
+
+	(void)opts;
+	(void)backing_path;
+	(void)backing_format;
+	if (check_size(file, &size))
+		goto fail;
+	raw = calloc(1, sizeof(*raw));
+	if (!raw) {
+		report("out of memory");
+		goto fail;
+	}
+	raw->file = file;
+	raw->blk.size = size;
+	return &raw->blk;
+fail:
+	host_file_close(file);
+	return NULL;
+}
+
+static int raw_option(void *opaque, const char *arg, const char *key, const char *value)
+{
+	const char **preallocation = opaque;
+	static const char *const modes[] = { "off", "falloc", "full" };
 	size_t i;
 
-	if (pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head))
-		return 0;
-	for (i = 0; i < ARRAY_SIZE(formats); i++) {
-		if (!memcmp(head, formats[i].magic, strlen(formats[i].magic)))
-			return report("disk %s: looks like %s; convert it, or give format=raw",
-				      path, formats[i].name);
-	}
-	return 0;
-}
-
-/* preadv() and pwritev() until all is done: both may stop early. */
-static int transfer(struct raw *raw, const struct iovec *iov, unsigned int nr, u64 offset,
-		    ssize_t (*io)(int fd, const struct iovec *iov, int nr, off_t offset))
-{
-	while (nr) {
-		ssize_t n = io(raw->fd, iov, (int)nr, (off_t)offset);
-		struct iovec rest;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EIO;	/* the file has become shorter */
-		offset += (u64)n;
-		while (nr && (size_t)n >= iov->iov_len) {
-			n -= (ssize_t)iov->iov_len;
-			iov++;
-			nr--;
+	if (strcmp(key, "preallocation"))
+		return report("-o %s: raw has no option '%s'; use preallocation", arg, key);
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		if (!strcmp(value, modes[i])) {
+			*preallocation = modes[i];
+			return 0;
 		}
-		if (!n)
-			continue;
-		/* Finish a buffer that was cut in the middle, then go on with the rest. */
-		rest.iov_base = (u8 *)iov->iov_base + n;
-		rest.iov_len = iov->iov_len - (size_t)n;
-		n = transfer(raw, &rest, 1, offset, io);
-		if (n)
-			return (int)n;
-		offset += rest.iov_len;
-		iov++;
-		nr--;
 	}
+	return report("-o %s: preallocation is off, falloc or full, not '%s'", arg, value);
+}
+
+static int raw_create(struct host_file *file, const struct block_create *create)
+{
+	const char *preallocation = "off";
+	int err;
+
+	if (create->backing_path)
+		return report("disk %s: raw images have no backing image", file->path);
+	if (create->options && config_keys("-o", create->options, raw_option, &preallocation))
+		return -1;
+	err = host_file_truncate(file, create->size);
+	if (!err && strcmp(preallocation, "off"))
+		err = host_file_allocate(file, 0, create->size, !strcmp(preallocation, "full"));
+	if (err)
+		return report("disk %s: cannot make it %llu bytes: %s", file->path, create->size,
+			      strerror(-err));
 	return 0;
-}
-
-static int raw_readv(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset)
-{
-	return transfer(to_raw(blk), iov, nr, offset, preadv);
-}
-
-static int raw_writev(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset)
-{
-	return transfer(to_raw(blk), iov, nr, offset, pwritev);
-}
-
-static int raw_flush(struct block *blk)
-{
-	return fdatasync(to_raw(blk)->fd) ? -errno : 0;
 }
 
 static void raw_close(struct block *blk)
 {
-	struct raw *raw = to_raw(blk);
-
-	close(raw->fd);
-	free(raw);
+	host_file_close(file_of(blk));
+	free(blk);
 }
 
-static const struct block_ops raw_ops = {
-	.readv = raw_readv, .writev = raw_writev, .flush = raw_flush, .close = raw_close,
-};
-
-struct block *raw_open(const char *path, bool readonly, bool probe)
+static int raw_readv(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset)
 {
-	struct raw *raw = calloc(1, sizeof(*raw));
-
-	if (!raw) {
-		report("out of memory");
-		return NULL;
-	}
-	raw->blk.ops = &raw_ops;
-	raw->blk.readonly = readonly;
-	raw->fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
-	if (raw->fd < 0) {
-		report("disk %s: cannot open it for %s: %s", path, readonly ? "reading" : "writing",
-		       strerror(errno));
-		free(raw);
-		return NULL;
-	}
-	if (image_size(raw->fd, path, &raw->blk.size) ||
-	    (probe && refuse_other_formats(raw->fd, path)) || take_lock(raw->fd, path, readonly)) {
-		raw_close(&raw->blk);
-		return NULL;
-	}
-	return &raw->blk;
+	return host_file_readv(file_of(blk), iov, nr, offset);
 }
+
+static int raw_writev(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset)
+{
+	return host_file_writev(file_of(blk), iov, nr, offset);
+}
+
+static int raw_write_zeroes(struct block *blk, u64 offset, u64 len, bool unmap)
+{
+	return host_file_zero(file_of(blk), offset, len, unmap);
+}
+
+static int raw_discard(struct block *blk, u64 offset, u64 len)
+{
+	int ret = host_file_punch(file_of(blk), offset, len);
+
+	return ret == -EOPNOTSUPP ? 0 : ret;
+}
+
+static int raw_flush(struct block *blk)
+{
+	return host_file_flush(file_of(blk));
+}
+
+static int raw_map(struct block *blk, u64 offset, u64 len, bool write, struct block_extent *ext)
+{
+	struct host_file *file = file_of(blk);
+
+	(void)write;
+	ext->kind = BLOCK_DATA;
+	ext->len = len;
+	ext->fd = file->fd;
+	ext->host_offset = offset;
+	return 0;
+}
+
+static int raw_status(struct block *blk, u64 offset, u64 len, struct block_extent *ext)
+{
+	bool hole;
+
+	raw_map(blk, offset, len, false, ext);
+	ext->len = host_file_extent(file_of(blk), offset, len, &hole);
+	if (hole) {
+		ext->kind = BLOCK_ZERO;
+		ext->fd = -1;
+	}
+	return 0;
+}
+
+static void raw_hold(struct block *blk)
+{
+	host_file_hold(file_of(blk));
+}
+
+static void raw_release(struct block *blk)
+{
+	host_file_release(file_of(blk));
+}
+
+static int raw_resize(struct block *blk, u64 size)
+{
+	return host_file_truncate(file_of(blk), size);
+}
+
+const struct block_format block_raw = {
+	.name = "raw", .open = raw_open, .create = raw_create, .close = raw_close,
+	.readv = raw_readv, .writev = raw_writev, .write_zeroes = raw_write_zeroes,
+	.discard = raw_discard, .flush = raw_flush, .map = raw_map, .status = raw_status,
+	.hold = raw_hold, .release = raw_release, .resize = raw_resize,
+};

@@ -95,10 +95,10 @@ static u8 transfer(struct virtio_blk *vblk, const struct request_header *h, u64 
 		return S_IOERR;
 	if (write) {
 		n = virtq_slice(c->iov, c->nr_out, sizeof(*h), len, iov);
-		err = vblk->blk->ops->writev(vblk->blk, iov, n, sector * SECTOR_SIZE);
+		err = block_writev(vblk->blk, iov, n, sector * SECTOR_SIZE);
 	} else {
 		n = virtq_slice(c->iov + c->nr_out, c->nr_in, 0, len, iov);
-		err = vblk->blk->ops->readv(vblk->blk, iov, n, sector * SECTOR_SIZE);
+		err = block_readv(vblk->blk, iov, n, sector * SECTOR_SIZE);
 		if (!err)
 			*written = (u32)len;
 	}
@@ -134,7 +134,7 @@ static s64 serve(struct virtio_blk *vblk)
 		status = transfer(vblk, &h, in_len, &written);
 		break;
 	case T_FLUSH:
-		status = vblk->blk->ops->flush(vblk->blk) ? S_IOERR : S_OK;
+		status = block_flush(vblk->blk) ? S_IOERR : S_OK;
 		break;
 	case T_GET_ID:
 		status = get_id(vblk, in_len, &written);
