@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "chardev.h"
+#include "control/console.h"
 #include "machine.h"
 #include "report.h"
 #include "term.h"
@@ -29,6 +30,7 @@ struct chardev {
 	bool tty;		/* input is a terminal: escape keys work */
 	bool eof;
 	bool escaped;		/* the last key was the escape key */
+	struct console *console;	/* NULL, or gets a copy of the output */
 	const struct chardev_frontend *frontend;
 	void *opaque;
 	u8 input[INPUT_SIZE];
@@ -183,8 +185,27 @@ int chardev_start(struct chardev *chr)
 	return term_raw(chr->in_fd);
 }
 
+void chardev_record(struct chardev *chr, struct console *console)
+{
+	chr->console = console;
+}
+
+size_t chardev_input_room(struct chardev *chr)
+{
+	return chr->frontend ? INPUT_SIZE - atomic_load(&chr->used) : 0;
+}
+
+void chardev_input(struct chardev *chr, const u8 *data, size_t len)
+{
+	while (len--)
+		push(chr, *data++);
+	chardev_feed(chr);
+}
+
 void chardev_write(struct chardev *chr, u8 byte)
 {
+	if (chr->console)
+		console_put(chr->console, byte);
 	while (chr->out_fd >= 0) {
 		if (write(chr->out_fd, &byte, 1) == 1)
 			return;

@@ -9,6 +9,7 @@
 #include "types.h"
 
 struct chardev;
+struct console;
 struct machine;
 
 /**
@@ -44,6 +45,20 @@ void chardev_attach(struct chardev *chr, const struct chardev_frontend *frontend
  * @chr: the back end
  */
 int chardev_start(struct chardev *chr);
+
+/** chardev_record() - keep a copy of the guest's output; before chardev_start() */
+void chardev_record(struct chardev *chr, struct console *console);
+
+/** chardev_input_room() - how many bytes chardev_input() takes now; main thread only */
+size_t chardev_input_room(struct chardev *chr);
+
+/**
+ * chardev_input() - input from elsewhere than the back end: `mkvm console`; main thread only
+ * @chr: the back end
+ * @data: the bytes
+ * @len: at most what chardev_input_room() said
+ */
+void chardev_input(struct chardev *chr, const u8 *data, size_t len);
 
 /**
  * chardev_write() - one byte from the guest; waits while the reader is slow, unless the guest is

@@ -19,8 +19,11 @@
 
 struct block;
 struct chardev;
+struct console;
+struct control;
 struct machine;
 struct pci_host;
+struct pm;
 struct vcpu;
 
 /* Why the guest stopped. The first event of a run wins; later ones are dropped. */
@@ -34,6 +37,40 @@ enum machine_event {
 	MACHINE_SIGNAL,		/* plus the signal's number */
 };
 
+#define DEVICE_MAX_COUNTERS	24
+
+/**
+ * struct device_stats - what a device tells `mkvm info` about itself; all strings are its own
+ * @kind: "block", "net", ...
+ * @name: "vda", "net0", ...
+ * @file: the image or the network's name, or NULL
+ * @format: "raw", "tap", ..., or NULL
+ * @readonly: it takes no writes
+ * @counter: names as in QMP's BlockDeviceStats where they mean the same, and values
+ * @nr_counters: entries of @counter
+ */
+struct device_stats {
+	const char *kind;
+	char name[32];
+	const char *file;
+	const char *format;
+	bool readonly;
+	struct {
+		const char *name;
+		u64 value;
+	} counter[DEVICE_MAX_COUNTERS];
+	unsigned int nr_counters;
+};
+
+/** device_stats_add() - one counter more; dropped if there are too many */
+static inline void device_stats_add(struct device_stats *s, const char *name, u64 value)
+{
+	if (s->nr_counters == DEVICE_MAX_COUNTERS)
+		return;
+	s->counter[s->nr_counters].name = name;
+	s->counter[s->nr_counters++].value = value;
+}
+
 /**
  * struct device_ops - a device as the machine sees it
  * @start: NULL, or start threads; called once, after privilege was dropped. 0, or -1 after a report
@@ -41,12 +78,14 @@ enum machine_event {
  *	raises interrupts
  * @resumed: NULL, or the machine goes on after a pause: try again what had to wait, and return;
  *	main thread, vCPUs may run already
+ * @stats: NULL, or fill in the zeroed structure; main thread, while other threads count
  * @destroy: free it; undoes the create function
  */
 struct device_ops {
 	int (*start)(void *opaque);
 	void (*reset)(void *opaque);
 	void (*resumed)(void *opaque);
+	void (*stats)(void *opaque, struct device_stats *stats);
 	void (*destroy)(void *opaque);
 };
 
@@ -61,11 +100,15 @@ struct device_ops {
  * @pio: ports
  * @mmio: memory-mapped registers
  * @pci: PCI bus 0
+ * @pm: ACPI fixed hardware, with the power button
  * @loop: the main thread's event loop
  * @boot: kernel, initrd and command line
  * @serial: back ends of the serial ports; NULL where there is none
  * @disk: opened and locked images, cfg->nr_drives of them
  * @pidfile_written: cfg->pidfile is ours to remove
+ * @control: the control socket; NULL: there is none
+ * @console: what the guest wrote to @console_port; NULL: `mkvm console` has nothing to show
+ * @console_port: the back end of the first serial port that is not the user's terminal
  * @vcpu: cfg->nr_vcpus of them, while the guest runs
  * @pause: whether the guest runs, see pause.h
  * @event: enum machine_event, see machine_post()
@@ -80,11 +123,15 @@ struct machine {
 	struct bus pio;
 	struct bus mmio;
 	struct pci_host *pci;
+	struct pm *pm;
 	struct loop loop;
 	struct boot_source boot;
 	struct chardev *serial[MAX_SERIALS];
 	struct block *disk[MAX_DRIVES];
 	bool pidfile_written;
+	struct control *control;
+	struct console *console;
+	struct chardev *console_port;
 	struct vcpu *vcpu;
 	struct pause_state pause;
 	atomic_int event;

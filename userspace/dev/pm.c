@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * ACPI fixed hardware: the PM1 registers, through which an operating system powers off, the PM
- * timer, and a reset register.
+ * timer, the power button, and a reset register.
  *
  * Source: ACPI Specification 6.4, "ACPI Hardware Specification", "Fixed Hardware Features".
  */
@@ -20,9 +20,11 @@
 #define CONTROL_SLP_TYP	(7 << 10)
 #define CONTROL_SLP_EN	BIT(13)
 
+#define STATUS_POWER_BUTTON	BIT(8)
+
 /*
- * Enable bits: timer, global lock, power button, sleep button, RTC. No event of these is ever
- * raised here.
+ * Enable bits: timer, global lock, power button, sleep button, RTC. The power button is the only
+ * one that is ever raised here.
  */
 #define EVENT_ENABLES	0x0721
 
@@ -106,6 +108,16 @@ static void pm_write(void *opaque, u64 offset, unsigned int size, u64 value)
 
 static const struct bus_ops pm_bus_ops = { .read = pm_read, .write = pm_write };
 
+void pm_power_button(struct machine *m)
+{
+	struct pm *pm = m->pm;
+
+	pthread_mutex_lock(&pm->lock);
+	pm->status |= STATUS_POWER_BUTTON;
+	update_sci(pm);
+	pthread_mutex_unlock(&pm->lock);
+}
+
 static void pm_reset(void *opaque)
 {
 	struct pm *pm = opaque;
@@ -132,6 +144,7 @@ int pm_create(struct machine *m)
 	pthread_mutex_init(&pm->lock, NULL);
 	if (machine_add_device(m, &pm_ops, pm))
 		return -1;
+	m->pm = pm;
 	if (bus_attach(&m->pio, PM_PORT, PM_PORT_LEN, &pm_bus_ops, pm))
 		return report("the power management ports are taken");
 	return 0;

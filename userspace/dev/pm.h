@@ -21,4 +21,11 @@ struct machine;
 /** pm_create() - add the device; 0, or -1 after a report */
 int pm_create(struct machine *m);
 
+/**
+ * pm_power_button() - press the power button: the guest gets an interrupt, if it has enabled this
+ *	event; main thread, while there is a VM
+ * @m: the machine
+ */
+void pm_power_button(struct machine *m);
+
 #endif
