@@ -19,6 +19,7 @@ J := -j$(shell nproc)
 export LANE
 
 .PHONY: all module userspace selftests run check check-host compat lab bench clean help
+.PHONY: install uninstall deb
 all: module userspace selftests
 
 help:
@@ -29,6 +30,9 @@ help:
 	@echo 'make compat          programs of others on stock KVM and on mini-KVM, a table of both'
 	@echo 'make lab             a shell on the lab host; selftests/lab/lab --help for more'
 	@echo 'make bench           stock KVM and mini-KVM compared, in instructions'
+	@echo 'make install         mkvm, man pages, completion, udev rule, module source for DKMS (DESTDIR, prefix)'
+	@echo 'make uninstall       what that put there'
+	@echo 'make deb             Debian packages, in deb/'
 	@echo 'make clean           remove what was built, and the caches of the lab'
 	@echo
 	@echo 'KVER=6.1.0-56-amd64  build for that kernel (KVER=6.12: newest 6.12, from backports if need be)'
@@ -94,8 +98,22 @@ lab: need-lab
 bench: need-lab
 	@selftests/bench/run.sh
 
+# Where to: DESTDIR and prefix, and the other directories that packaging/install names.
+PLACES := DESTDIR prefix bindir datadir mandir docdir udevdir srcdir
+PLACES_ENV = $(foreach v,$(PLACES),$(if $(value $(v)),$(v)='$(subst ','\'',$(value $(v)))'))
+
+install: userspace
+	@$(PLACES_ENV) packaging/install install all
+
+uninstall:
+	@$(PLACES_ENV) packaging/install uninstall all
+
+deb:
+	@$(NEED) build package
+	@packaging/deb
+
 clean:
 	-[ -z "$(KDIR)" ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 	$(MAKE) -C userspace clean
 	$(MAKE) -C selftests clean
-	rm -rf .lab
+	rm -rf .lab deb

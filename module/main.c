@@ -24,7 +24,7 @@
 MODULE_DESCRIPTION("mini-KVM: KVM's kernel half, small enough to read");
 MODULE_AUTHOR("The mini-KVM authors");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1");
+MODULE_VERSION(MINIKVM_VERSION);
 
 const struct minikvm_vendor_ops *vendor = &vmx_ops;
 

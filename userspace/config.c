@@ -178,6 +178,17 @@ static void fill_getopt_table(void)
 	}
 }
 
+void config_print_options(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(run_options); i++) {
+		if (run_options[i].action != ACTION_REFUSE)
+			printf("%s %s\n", run_options[i].name,
+			       run_options[i].has_value ? "value" : "flag");
+	}
+}
+
 /*
  * getopt accepts abbreviations; mkvm does not, so that adding an option never changes what an old
  * line means.

@@ -103,6 +103,10 @@ enum config_result {
  */
 enum config_result config_parse(struct config *cfg, int argc, char **argv);
 
+/** config_print_options() - a line on stdout for each option that is not refused: its name, and
+ *	"value" or "flag" */
+void config_print_options(void);
+
 /** config_free() - free the strings; harmless after a failed config_parse() */
 void config_free(struct config *cfg);
 

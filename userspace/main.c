@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "report.h"
 #include "run.h"
 #include "types.h"
@@ -54,7 +55,10 @@ int main(int argc, char **argv)
 		return EXIT_ERROR;
 	}
 	if (is_one_of(argv[1], "help") || is_one_of(argv[1], "h")) {
-		fputs(help_text, stdout);
+		if (argc > 2 && !strcmp(argv[2], "options"))
+			config_print_options();
+		else
+			fputs(help_text, stdout);
 		return 0;
 	}
 	if (is_one_of(argv[1], "version")) {
