@@ -40,6 +40,9 @@ static const char help_text[] =
 	"                      accepted: they say what is so anyway\n"
 	"  -no-reboot          end with status 2 when the guest resets, instead of restarting it\n"
 	"  -pidfile FILE       write the process id to FILE\n"
+	"  -user NAME, -chroot DIR\n"
+	"                      become NAME, make DIR the root directory, once all files are open\n"
+	"  -sandbox off        no system call filters, for debugging\n"
 	"  -h, -help           this text          -version  version of mkvm\n"
 	"\n"
 	"On the console: Ctrl-A x quits, Ctrl-A h lists the keys, Ctrl-A Ctrl-A sends Ctrl-A.\n"
@@ -103,6 +106,10 @@ static const struct run_option run_options[] = {
 	PARSE("vga", config_parse_vga),
 	FLAG("no-reboot", no_reboot),
 	STRING("pidfile", pidfile),
+	PARSE("user", config_parse_user),
+	PARSE("runas", config_parse_user),
+	STRING("chroot", chroot),
+	PARSE("sandbox", config_parse_sandbox),
 	IGNORE("nographic"),
 	IGNORE("enable-kvm"),
 	IGNORE("nodefaults"),
@@ -298,6 +305,8 @@ void config_free(struct config *cfg)
 	free(cfg->append);
 	free(cfg->accel);
 	free(cfg->pidfile);
+	free(cfg->user);
+	free(cfg->chroot);
 	for (i = 0; i < MAX_SERIALS; i++)
 		free(cfg->serial[i].path);
 	for (i = 0; i < MAX_DRIVES; i++) {

@@ -60,6 +60,11 @@ struct device_config {
  * @accel: "minikvm", "kvm" or a path with a slash
  * @no_reboot: end when the guest resets
  * @pidfile: path or NULL
+ * @user: become this user before the guest runs, or NULL; @uid and @gid are its numbers
+ * @uid: see @user
+ * @gid: see @user
+ * @chroot: make this the root directory before the guest runs, or NULL
+ * @sandbox_off: no system call filters
  * @serial: COM1 and COM2
  * @nr_serials: entries of @serial
  * @drive: disks in order
@@ -81,6 +86,11 @@ struct config {
 	char *accel;
 	bool no_reboot;
 	char *pidfile;
+	char *user;
+	u32 uid;
+	u32 gid;
+	char *chroot;
+	bool sandbox_off;
 	struct serial_config serial[MAX_SERIALS];
 	unsigned int nr_serials;
 	struct drive_config drive[MAX_DRIVES];

@@ -8,6 +8,7 @@
 
 #include "config_parse.h"
 #include "report.h"
+#include "sandbox.h"
 #include "types.h"
 
 /* ---- memory --------------------------------------------------------------------------------- */
@@ -281,4 +282,39 @@ int config_parse_vga(struct config *cfg, const char *arg)
 	if (!strcmp(arg, "none"))
 		return 0;
 	return report("-vga %s: there is no display yet; use none", arg);
+}
+
+/* ---- what the process gives up -------------------------------------------------------------- */
+
+int config_parse_user(struct config *cfg, const char *arg)
+{
+	if (sandbox_user(arg, &cfg->uid, &cfg->gid))
+		return report("-user %s: no such user in /etc/passwd; give a name or UID:GID", arg);
+	return config_set_string(&cfg->user, arg);
+}
+
+/* QEMU takes "on" with a list of what to deny; here all of that is denied anyway. */
+static int set_sandbox_key(void *opaque, const char *arg, const char *key, const char *value)
+{
+	static const char * const known[] = {
+		"obsolete", "elevateprivileges", "spawn", "resourcecontrol",
+	};
+	size_t i;
+
+	(void)opaque;
+	for (i = 0; i < ARRAY_SIZE(known); i++) {
+		if (!strcmp(key, known[i]) && !strcmp(value, "deny"))
+			return 0;
+	}
+	return report("-sandbox %s: %s=%s is not supported; use on or off", arg, key, value);
+}
+
+int config_parse_sandbox(struct config *cfg, const char *arg)
+{
+	bool on = !strcmp(arg, "on") || !strncmp(arg, "on,", 3);
+
+	if (!on && strcmp(arg, "off"))
+		return report("-sandbox %s: use on or off", arg);
+	cfg->sandbox_off = !on;
+	return on && arg[2] ? config_keys("-sandbox", arg + 3, set_sandbox_key, cfg) : 0;
 }

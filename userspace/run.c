@@ -252,8 +252,11 @@ static int run_config(const struct config *cfg)
 	signal_source.opaque = &signals;
 	if (signals.fd < 0 || vcpu_global_init() || loop_add(&m->loop, signal_source))
 		goto out_loop;
-	if (!machine_create(m) && !sandbox_enter() && !machine_start(m))
+	if (!machine_create(m) && !sandbox_enter(cfg) && !machine_start(m)) {
+		/* The devices' threads have their own filters; vCPUs narrow this one. */
+		sandbox_thread(SANDBOX_MAIN);
 		status = run_guest(m);
+	}
 	machine_destroy(m);
 out_loop:
 	if (signals.fd >= 0)

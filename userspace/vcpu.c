@@ -19,6 +19,7 @@
 
 #include "machine.h"
 #include "report.h"
+#include "sandbox.h"
 #include "types.h"
 #include "vcpu.h"
 
@@ -205,6 +206,7 @@ static void *vcpu_thread(void *opaque)
 
 	snprintf(name, sizeof(name), "vcpu%u", vcpu->id);
 	pthread_setname_np(pthread_self(), name);
+	sandbox_thread(SANDBOX_VCPU);
 	current_run = vcpu->run;
 	if (open_signal_window(vcpu)) {
 		report("vCPU %u: cannot set the signal mask: %s", vcpu->id, strerror(errno));

@@ -16,6 +16,7 @@
 #include "block/block.h"
 #include "machine.h"
 #include "report.h"
+#include "sandbox.h"
 #include "types.h"
 #include "virtio/blk.h"
 #include "virtio/device.h"
@@ -185,6 +186,7 @@ static void *blk_thread(void *opaque)
 	struct virtio_blk *vblk = opaque;
 	u64 count;
 
+	sandbox_thread(SANDBOX_DISK);
 	while (!atomic_load(&vblk->quit)) {
 		if (read(vblk->kick_fd, &count, sizeof(count)) < 0 && errno != EINTR)
 			break;
