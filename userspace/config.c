@@ -102,6 +102,7 @@ static const struct run_option run_options[] = {
 	PARSE("hda", config_parse_hda),
 	PARSE("device", config_parse_device),
 	PARSE("serial", config_parse_serial),
+	PARSE("rtc", config_parse_rtc),
 	PARSE("display", config_parse_display),
 	PARSE("vga", config_parse_vga),
 	FLAG("no-reboot", no_reboot),

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -242,6 +243,11 @@ static int run_config(const struct config *cfg)
 	struct loop_source signal_source = { .ready = signal_ready };
 	int status = EXIT_ERROR;
 
+	/*
+	 * One heap for all threads: none of them allocates where it matters, and each heap of its
+	 * own costs memory, and a look into /sys that the sandbox does not allow.
+	 */
+	mallopt(M_ARENA_MAX, 1);
 	m->cfg = cfg;
 	m->vm.fd = -1;
 	m->accel.fd = -1;

@@ -21,6 +21,7 @@
 #define BINARY	0x04
 #define H24	0x02
 
+static const struct config config;
 static struct machine m;
 static const struct device_ops *ops;
 static void *chip;
@@ -210,6 +211,7 @@ int main(void)
 {
 	tap_plan(0);
 	bus_init(&m.pio);
+	m.cfg = &config;
 	if (rtc_create(&m))
 		tap_bail("the clock cannot be created");
 	test_time();

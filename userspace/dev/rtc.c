@@ -374,15 +374,27 @@ static void rtc_destroy(void *opaque)
 
 static const struct device_ops rtc_ops = { .reset = rtc_reset, .destroy = rtc_destroy };
 
+/* Seconds the host's local time is ahead of UTC. Also has the C library read its files now. */
+static s64 local_offset(void)
+{
+	time_t now = host_second();
+	struct tm tm;
+
+	tzset();
+	return localtime_r(&now, &tm) ? tm.tm_gmtoff : 0;
+}
+
 int rtc_create(struct machine *m)
 {
 	struct rtc *rtc = calloc(1, sizeof(*rtc));
 	struct loop_source timer = { .ready = timer_ready, .opaque = rtc };
+	s64 ahead = local_offset();
 
 	if (!rtc)
 		return report("out of memory");
 	rtc->m = m;
 	rtc->timer_fd = -1;
+	rtc->offset = m->cfg->rtc_localtime ? ahead : 0;
 	pthread_mutex_init(&rtc->lock, NULL);
 	rtc->cmos[RTC_A] = A_DEFAULT;
 	rtc->cmos[RTC_B] = B_24H;
