@@ -9,6 +9,7 @@
 
 #include "block/block.h"
 #include "machine.h"
+#include "sandbox.h"
 #include "tap.h"
 #include "virtio/blk.h"
 #include "virtio/device.h"
@@ -38,6 +39,11 @@ static const struct device_ops *ops;
 static void *disk;
 static unsigned int nr_desc;
 static u16 avail_idx;
+
+void sandbox_thread(enum sandbox_kind kind)
+{
+	(void)kind;
+}
 
 int report(const char *fmt, ...)
 {
