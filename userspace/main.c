@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "img/img.h"
 #include "report.h"
 #include "run.h"
 #include "types.h"
@@ -16,6 +17,7 @@ static const char help_text[] =
 	"Usage: mkvm COMMAND [options]\n"
 	"\n"
 	"  run        run a virtual machine ('mkvm run -help' lists its options)\n"
+	"  img        make, examine and change disk images ('mkvm img --help')\n"
 	"  help       this text\n"
 	"  version    version of mkvm\n";
 
@@ -23,7 +25,7 @@ static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } commands[] = {
-	{ "run", run_main },
+	{ "run", run_main }, { "img", img_main },
 };
 
 static int is_one_of(const char *arg, const char *name)

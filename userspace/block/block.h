@@ -45,6 +45,7 @@ struct block_extent {
  * @format: what it is
  * @path: as given, for messages
  * @size: bytes, a multiple of SECTOR_SIZE; changes only by block_resize()
+ * @cluster_size: bytes of its unit of allocation; 0 if it has none
  * @readonly: no writes
  * @backing: the image below, owned; NULL if there is none or it was not to be opened
  * @backing_path: what the image says of it, as stored; NULL if nothing
@@ -58,6 +59,7 @@ struct block {
 	const struct block_format *format;
 	char *path;
 	u64 size;
+	u32 cluster_size;
 	bool readonly;
 	struct block *backing;
 	char *backing_path;

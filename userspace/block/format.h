@@ -43,7 +43,7 @@ struct block_check {
  * @name: as in format=NAME
  * @probe: do the first @len bytes of a file (up to BLOCK_PROBE_SIZE) show it? NULL: raw
  * @open: read the header of @file (locked; owned from now on, also on failure) and return a struct
- *	block, the first member of the format's own, zeroed but for @size and what the format sets;
+ *	block, the first member of the format's own, zeroed but for @size, @cluster_size and what the format sets;
  *	the backing image is opened by the caller from @backing_path and @backing_format, which
  *	@open sets to malloc'ed strings (NULL before the call). NULL after a report
  * @create: write a new image; the file exists and is empty. 0, or -1 after a report
@@ -60,8 +60,8 @@ struct block_check {
  * @resize: NULL: cannot; @size is checked for sectors only. The image may be shrunk
  * @check: `img check`: report faults on stderr, repair what @repair allows. 0, or a negative errno:
  *	it could not be carried out. NULL: the format does not support checks
- * @info: add what is special to it to an object of `img info --output=json`: "cluster-size",
- *	"format-specific", "snapshots", ... 0 or a negative errno. NULL: nothing
+ * @info: add what is special to it to an object of `img info --output=json`: "format-specific",
+ *	"snapshots", "dirty-flag", ... 0 or a negative errno. NULL: nothing
  *
  * Snapshots are in qcow2.h: no other format here has them.
  */
