@@ -44,7 +44,7 @@ run_kselftests() {
 		mkdir -p "$dir"
 		kselftests_list $cpus "$skip" >"$dir/kselftests.list"
 		while read -r name _; do ln "$programs/$name" "$dir/"; done <"$dir/kselftests.list"
-		cp "$compat/run-kselftests.sh" "$dir/"
+		cp "$compat/run-kselftests.sh" "$compat/kselftests.races" "$dir/"
 		status=0
 		"$here/lab" --out "$out/cpus-$cpus" --timeout 1200 --tree "$dir:/lab/compat" --lane vmx \
 			--kver "$kver" --mem 2048 --cpus $cpus "$@" -- 'sh /lab/compat/run-kselftests.sh' \
