@@ -31,6 +31,9 @@ static const char help_text[] =
 	"  -hda FILE           the same, short\n"
 	"  -device MODEL[,KEY=VALUE...]\n"
 	"                      add a device\n"
+	"  -nic user|tap|bridge|macvtap|stream|socket|none[,mac=MAC][,KEY=VALUE...]\n"
+	"                      a network device and what it is connected to; or -netdev and -device\n"
+	"                      virtio-net-pci, or -net nic -net tap (mkvm(1) has the keys)\n"
 	"  -serial stdio|file:FILE|null|none\n"
 	"                      first use: COM1 (ttyS0), second: COM2 (ttyS1); default stdio for COM1\n"
 	"  -nographic          accepted: there is no display yet, the serial port is the console\n"
@@ -101,6 +104,9 @@ static const struct run_option run_options[] = {
 	PARSE("drive", config_parse_drive),
 	PARSE("hda", config_parse_hda),
 	PARSE("device", config_parse_device),
+	PARSE("netdev", config_parse_netdev),
+	PARSE("nic", config_parse_nic),
+	PARSE("net", config_parse_net),
 	PARSE("serial", config_parse_serial),
 	PARSE("rtc", config_parse_rtc),
 	PARSE("display", config_parse_display),
@@ -226,7 +232,7 @@ static int finish(struct config *cfg)
 		return report("no kernel; give one with -kernel FILE (see 'mkvm run -help')");
 	if (!cfg->nr_serials)
 		cfg->serial[cfg->nr_serials++].kind = SERIAL_STDIO;
-	return config_check_devices(cfg);
+	return config_check_devices(cfg) || config_net_finish(cfg) ? -1 : 0;
 }
 
 static enum config_result apply(struct config *cfg, const struct run_option *o, const char *arg)
@@ -316,5 +322,6 @@ void config_free(struct config *cfg)
 	}
 	for (i = 0; i < MAX_DEVICES; i++)
 		device_config_free(&cfg->device[i]);
+	config_net_free(cfg);
 	memset(cfg, 0, sizeof(*cfg));
 }

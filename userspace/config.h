@@ -6,6 +6,7 @@
 #define MKVM_CONFIG_H
 
 #include "layout.h"
+#include "net/net_config.h"
 #include "types.h"
 
 enum serial_kind {
@@ -71,6 +72,7 @@ struct device_config {
  * @nr_drives: entries of @drive
  * @device: `-device`, in order
  * @nr_devices: entries of @device
+ * @net: networks and the devices on them
  */
 struct config {
 	char *name;
@@ -97,6 +99,7 @@ struct config {
 	unsigned int nr_drives;
 	struct device_config device[MAX_DEVICES];
 	unsigned int nr_devices;
+	struct net_config net;
 };
 
 enum config_result {

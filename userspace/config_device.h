@@ -33,6 +33,9 @@ int config_parse_device(struct config *cfg, const char *arg);
 /** config_check_devices() - all models' @check; 0, or -1 after a report */
 int config_check_devices(struct config *cfg);
 
+/** config_check_nic() - device_model.check of virtio-net-pci: adds to cfg->net */
+int config_check_nic(struct config *cfg, struct device_config *dev);
+
 /** device_config_free() - free its strings */
 void device_config_free(struct device_config *dev);
 

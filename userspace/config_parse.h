@@ -60,6 +60,28 @@ int config_parse_drive(struct config *cfg, const char *arg);
 int config_parse_hda(struct config *cfg, const char *arg);
 int config_parse_serial(struct config *cfg, const char *arg);
 
+/* config_net.c */
+int config_parse_netdev(struct config *cfg, const char *arg);
+int config_parse_nic(struct config *cfg, const char *arg);
+int config_parse_net(struct config *cfg, const char *arg);
+
+/** config_net_finish() - all options were read: is every network used? 0, or -1 after a report */
+int config_net_finish(struct config *cfg);
+
+/** config_net_free() - free the strings */
+void config_net_free(struct config *cfg);
+
+/* config_netdev.c */
+
+/** config_netdev_defaults() - what its kind has if nothing is said */
+void config_netdev_defaults(struct netdev_config *nd);
+
+/** config_netdev_key() - a config_key_fn for a struct netdev_config */
+int config_netdev_key(void *opaque, const char *arg, const char *key, const char *value);
+
+/** config_netdev_check() - all keys were read: do they go together? 0, or -1 after a report */
+int config_netdev_check(struct netdev_config *nd, const char *option);
+
 /* config_machine.c */
 int config_parse_memory(struct config *cfg, const char *arg);
 int config_parse_overcommit(struct config *cfg, const char *arg);

@@ -22,6 +22,7 @@ struct chardev;
 struct console;
 struct control;
 struct machine;
+struct net_backend;
 struct pci_host;
 struct pm;
 struct vcpu;
@@ -105,6 +106,7 @@ struct device_ops {
  * @boot: kernel, initrd and command line
  * @serial: back ends of the serial ports; NULL where there is none
  * @disk: opened and locked images, cfg->nr_drives of them
+ * @net: open back ends of networks, cfg->net.nr_netdevs of them
  * @pidfile_written: cfg->pidfile is ours to remove
  * @control: the control socket; NULL: there is none
  * @console: what the guest wrote to @console_port; NULL: `mkvm console` has nothing to show
@@ -128,6 +130,7 @@ struct machine {
 	struct boot_source boot;
 	struct chardev *serial[MAX_SERIALS];
 	struct block *disk[MAX_DRIVES];
+	struct net_backend *net[MAX_NETS];
 	bool pidfile_written;
 	struct control *control;
 	struct console *console;

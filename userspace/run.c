@@ -16,6 +16,7 @@
 #include "chardev.h"
 #include "cpuid.h"
 #include "machine.h"
+#include "net/net.h"
 #include "report.h"
 #include "run.h"
 #include "sandbox.h"
@@ -36,6 +37,21 @@ static int open_disks(struct machine *m)
 
 		m->disk[i] = block_open(d->path, &opts);
 		if (!m->disk[i])
+			return -1;
+	}
+	return 0;
+}
+
+static int open_nets(struct machine *m)
+{
+	const struct net_config *net = &m->cfg->net;
+	unsigned int i;
+
+	for (i = 0; i < net->nr_nics; i++) {
+		unsigned int nr = net->nic[i].backend;
+
+		m->net[nr] = net_open(&net->netdev[nr], net->nic[i].mac);
+		if (!m->net[nr])
 			return -1;
 	}
 	return 0;
@@ -138,7 +154,7 @@ static void signal_ready(void *opaque)
 /* Everything that can fail because of what the user gave us. Outputs come last. */
 static int prepare(struct machine *m, struct boot_source *boot)
 {
-	if (boot_open(boot, m->cfg) || open_disks(m) || accel_open(&m->accel, m->cfg->accel) ||
+	if (boot_open(boot, m->cfg) || open_disks(m) || open_nets(m) || accel_open(&m->accel, m->cfg->accel) ||
 	    check_limits(m))
 		return -1;
 	m->vm.accel = &m->accel;
@@ -229,6 +245,10 @@ static void cleanup(struct machine *m)
 		chardev_close(m->serial[i]);
 	for (i = 0; i < MAX_DRIVES; i++)
 		block_close(m->disk[i]);
+	for (i = 0; i < MAX_NETS; i++) {
+		if (m->net[i])
+			m->net[i]->ops->close(m->net[i]);
+	}
 	boot_close(&m->boot);
 	accel_close(&m->accel);
 	if (m->pidfile_written)

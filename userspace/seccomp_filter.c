@@ -111,6 +111,7 @@ static const struct rule plain[] = {
 	{ SCMP_SYS(flock), MAIN | CONTROL }, { SCMP_SYS(pipe2), MAIN | CONTROL },
 	{ SCMP_SYS(dup), MAIN }, { SCMP_SYS(dup3), MAIN }, { SCMP_SYS(readlink), MAIN | CONTROL },
 	{ SCMP_SYS(getrusage), MAIN | CONTROL }, { SCMP_SYS(sysinfo), MAIN | CONTROL },
+	{ SCMP_SYS(wait4), MAIN }, /* for the process that removes a macvtap */
 	{ SCMP_SYS(signalfd4), MAIN }, { SCMP_SYS(kill), MAIN }, { SCMP_SYS(prlimit64), PARENTS },
 	{ SCMP_SYS(getpriority), MAIN }, { SCMP_SYS(rt_sigtimedwait), MAIN },
 	/* A thread that starts another lets it set its own, narrower filter. */
