@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fuzzer of the disk image formats: the input is an image file. FUZZ_TARGET names the format;
+ * "probe" lets the program find out.
+ *
+ * It is opened, looked at, read, and, in a copy that nobody else has, written.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "block/block.h"
+#include "fuzz.h"
+
+#define PIECE		4096
+#define MAX_EXTENTS	64
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+/* Places worth a look: both ends, and some between. */
+static u64 place(u64 size, unsigned int i, u64 seed)
+{
+	switch (i) {
+	case 0:
+		return 0;
+	case 1:
+		return size - SECTOR_SIZE;
+	default:
+		return (seed * (i * 0x9e3779b97f4a7c15ULL + 1)) % size & ~(u64)(SECTOR_SIZE - 1);
+	}
+}
+
+static void read_some(struct block *blk, u64 seed)
+{
+	static u8 buf[PIECE];
+	struct block_extent ext;
+	u64 pos = 0;
+	unsigned int i;
+
+	for (i = 0; i < MAX_EXTENTS && pos < blk->size; i++, pos += ext.len) {
+		if (block_status(blk, pos, blk->size - pos, &ext))
+			break;
+		if (!ext.len || ext.len > blk->size - pos)
+			fuzz_fail("an extent of %llu bytes at %llu of %llu", ext.len, pos, blk->size);
+	}
+	for (i = 0; i < 6; i++) {
+		pos = place(blk->size, i, seed);
+		block_read(blk, buf, blk->size - pos < PIECE ? blk->size - pos : PIECE, pos);
+	}
+}
+
+static void write_some(struct block *blk, u64 seed)
+{
+	static u8 buf[PIECE];
+	unsigned int i;
+	u64 pos, len;
+
+	for (i = 0; i < 6; i++) {
+		pos = place(blk->size, i, seed);
+		len = blk->size - pos < PIECE ? blk->size - pos : PIECE;
+		memset(buf, 0x40 + (int)i, sizeof(buf));
+		if (!block_write(blk, buf, len, pos) && !block_read(blk, buf, len, pos) &&
+		    (buf[0] != 0x40 + i || buf[len - 1] != 0x40 + i))
+			fuzz_fail("what was written at %llu reads back as something else", pos);
+		if (i == 3)
+			block_write_zeroes(blk, pos, len, true);
+		if (i == 4)
+			block_discard(blk, pos, len);
+	}
+	block_flush(blk);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	const char *format = getenv("FUZZ_TARGET");
+	struct block_options opts = { .readonly = true, .no_backing = true };
+	const char *path = fuzz_file("image", data, size);
+	struct block *blk;
+	u64 seed = 1;
+
+	opts.format = format && strcmp(format, "probe") ? format : NULL;
+	memcpy(&seed, data, size < sizeof(seed) ? size : sizeof(seed));
+	blk = block_open(path, &opts);
+	if (!blk)
+		return 0;
+	if (blk->size)
+		read_some(blk, seed | 1);
+	block_close(blk);
+	opts.readonly = false;
+	blk = block_open(path, &opts);
+	if (blk && blk->size)
+		write_some(blk, seed | 1);
+	block_close(blk);
+	return 0;
+}
