@@ -19,7 +19,7 @@ J := -j$(shell nproc)
 export LANE
 
 .PHONY: all module userspace selftests run check check-host compat lab bench clean help
-.PHONY: install uninstall deb
+.PHONY: install uninstall deb fuzz
 all: module userspace selftests
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo 'make compat          programs of others on stock KVM and on mini-KVM, a table of both'
 	@echo 'make lab             a shell on the lab host; selftests/lab/lab --help for more'
 	@echo 'make bench           stock KVM and mini-KVM compared, in instructions'
+	@echo 'make fuzz            fuzzers, FUZZ_SECONDS=600 each; TARGETS="ring image-qcow2" for some'
 	@echo 'make install         mkvm, man pages, completion, udev rule, module source for DKMS (DESTDIR, prefix)'
 	@echo 'make uninstall       what that put there'
 	@echo 'make deb             Debian packages, in deb/'
@@ -40,7 +41,7 @@ help:
 	@echo 'LANE=native|vmx      run on this machine, or in the lab (default: what the machine can)'
 	@echo 'W=1 C=2              passed to the kernel build: more warnings, sparse'
 
-.PHONY: need-build need-lab need-check
+.PHONY: need-build need-lab need-check need-all-checks
 need-build:
 	@$(NEED) build
 need-lab:
@@ -83,7 +84,10 @@ run-needs: need-lab
 run: run-needs
 	@:$(run-and-exit $(RUN_ENV) selftests/lab/run-guest)
 
-check: need-check
+need-all-checks:
+	@$(NEED) build lab check package fuzz
+
+check: need-all-checks
 	@selftests/lab/check
 
 check-host: need-check
@@ -91,6 +95,10 @@ check-host: need-check
 
 compat: need-check
 	@selftests/lab/check compat-stock compat-minikvm qemu qemu-stock calls
+
+fuzz:
+	@$(NEED) build fuzz
+	@$(foreach v,FUZZ_SECONDS FUZZ_JOBS,$(if $(value $(v)),$(v)='$(value $(v))')) selftests/fuzz/run $(TARGETS)
 
 lab: need-lab
 	@:$(run-and-exit $(RUN_ENV) selftests/lab/run-shell)

@@ -102,7 +102,8 @@ if [ -r /usr/share/bash-completion/bash_completion ]; then
 	sed 's/^/--/' "$dir/table" | diff - "$dir/have" >"$dir/log"
 	point $? "with two dashes, too"
 	offered mkvm "" >"$dir/have"
-	sed -n '/^} commands\[\]/,/^};/s/^	{ "\([a-z]*\)".*/\1/p' "$top/userspace/main.c" >"$dir/want"
+	sed -n '/^} commands\[\]/,/^};/p' "$top/userspace/main.c" | grep -oE '\{ "[a-z-]+"' |
+		tr -d '{ "' >"$dir/want"
 	printf 'help\nversion\n' >>"$dir/want"
 	sort "$dir/want" | diff - "$dir/have" >"$dir/log"
 	point $? "and exactly the commands of mkvm"

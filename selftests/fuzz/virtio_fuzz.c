@@ -75,8 +75,8 @@ static const struct target {
 	const char *name;
 	const char *options[12];
 } targets[] = {
-	{ "virtio-blk", { "-drive", "file=%disk,format=raw,if=virtio" } },
-	{ "virtio-blk-ro", { "-drive", "file=%disk,format=raw,if=virtio,readonly=on" } },
+	{ "blk", { "-drive", "file=%disk,format=raw,if=virtio" } },
+	{ "blk-ro", { "-drive", "file=%disk,format=raw,if=virtio,readonly=on" } },
 };
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);

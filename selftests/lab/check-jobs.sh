@@ -9,8 +9,8 @@
 # The longest first: two run side by side; compat-minikvm waits for compat-stock.
 jobs_of_lane() {
 	case "$lane" in
-	native) echo "minikvm-smp boot stock" ;;
-	*) echo "qemu qemu-stock compat-stock compat-minikvm boot minikvm-smp minikvm stock minikvm-newer calls boot-stock lab" ;;
+	native) echo "minikvm-smp boot stock fuzz packages" ;;
+	*) echo "qemu qemu-stock compat-stock compat-minikvm boot minikvm-smp minikvm stock minikvm-newer calls boot-stock lab fuzz packages" ;;
 	esac
 }
 
@@ -176,3 +176,17 @@ job_boot_stock() {
 
 # The lab itself: a test that cannot fail proves nothing.
 job_lab() { "$here/lab-test"; }
+
+# What needs no lab but more time than check-host has. usage: run_here JOB COMMAND...
+run_here() {
+	local job=$1 status=0 log=$state/check/$1.log
+	shift
+	mkdir -p "$state/check"
+	"$@" >"$log" 2>&1 </dev/null || status=$?
+	{ echo "@@TAP begin $job"; cat "$log"; echo; echo "@@TAP end $job $status"; } |
+		awk -f "$here/tap-count" -v lane="[host]"
+}
+
+# Two jobs run side by side, so each fuzzer has a processor of its own.
+job_fuzz() { run_here fuzz env FUZZ_SECONDS="${FUZZ_SECONDS:-20}" FUZZ_JOBS=1 "$top/selftests/fuzz/run"; }
+job_packages() { run_here packages "$top/packaging/deb-test" "$kver"; }
