@@ -20,19 +20,18 @@
 #define MAX_DEPTH	200
 #define ZERO_CHUNK	(1U << 20)
 
-const struct block_format *const block_formats[] = { &block_raw, NULL };
+const struct block_format *const block_formats[] = {
+	&block_vdi, &block_vmdk, &block_vhd, &block_raw, NULL
+};
 
-/* Formats that are recognized so that nobody takes them for raw; "" is never a match. */
+/* Formats that are recognized so that nobody takes them for raw. */
 static const struct {
 	const char *magic;
-	size_t offset;
 	const char *name;
 } foreign[] = {
-	{ "QFI\xfb", 0, "qcow2" }, { "KDMV", 0, "vmdk" }, { "COWD", 0, "vmdk" },
-	{ "# Disk Descriptor", 0, "vmdk" }, { "conectix", 0, "vhd" },
-	{ "\x7f\x10\xda\xbe", 64, "vdi" }, { "vhdxfile", 0, "vhdx" }, { "QED", 0, "qed" },
-	{ "LUKS\xba\xbe", 0, "luks" }, { "WithoutFreeSpace", 0, "parallels" },
-	{ "WithouFreSpacExt", 0, "parallels" },
+	{ "QFI\xfb", "qcow2" }, { "COWD", "vmdk version 0" }, { "vhdxfile", "vhdx" },
+	{ "QED", "qed" }, { "LUKS\xba\xbe", "luks" }, { "WithoutFreeSpace", "parallels" },
+	{ "WithouFreSpacExt", "parallels" },
 };
 
 const char *block_probe(const void *head, size_t len)
@@ -46,8 +45,7 @@ const char *block_probe(const void *head, size_t len)
 	for (i = 0; i < ARRAY_SIZE(foreign); i++) {
 		size_t n = strlen(foreign[i].magic);
 
-		if (len >= foreign[i].offset + n &&
-		    !memcmp((const u8 *)head + foreign[i].offset, foreign[i].magic, n))
+		if (len >= n && !memcmp(head, foreign[i].magic, n))
 			return foreign[i].name;
 	}
 	return block_raw.name;
@@ -57,6 +55,9 @@ static const struct block_format *format_named(const char *name)
 {
 	size_t i;
 
+	/* What everybody but QEMU calls it. */
+	if (!strcmp(name, "vhd"))
+		name = block_vhd.name;
 	for (i = 0; block_formats[i]; i++) {
 		if (!strcmp(block_formats[i]->name, name))
 			return block_formats[i];
