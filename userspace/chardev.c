@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Serial back ends, and the keys that talk to mkvm instead of to the guest.
+ * Streams of bytes to and from the guest, and the keys that talk to mkvm instead of to the guest.
  *
  * Input is buffered here, not in the UART, so that the escape key works even while the guest reads
  * nothing.
  */
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "chardev.h"
+#include "chardev_fds.h"
 #include "control/console.h"
 #include "machine.h"
 #include "report.h"
@@ -22,23 +23,41 @@
 #define ESCAPE_KEY	0x01	/* Ctrl-A */
 #define INPUT_SIZE	4096
 
+/* How long the guest waits for a slow reader of a socket or pseudo terminal, once. */
+#define SLOW_MSEC	100
+
+/**
+ * struct chardev - one stream
+ * @fds: what is open
+ * @lossy: a reader that does not read loses output, instead of stalling the guest
+ * @tty: input is a terminal: escape keys work
+ * @connected: there is input to be had; false without a client. Main thread only
+ * @eof: input has ended for good; likewise
+ * @escaped: the last key was the escape key; likewise
+ * @stalled: the reader did not take anything for SLOW_MSEC: do not wait for it again
+ * @console: NULL, or gets a copy of the output
+ * @input: bytes for the guest, a ring
+ * @head: first byte not yet handed over; main thread only
+ * @used: bytes in @input
+ */
 struct chardev {
 	struct machine *m;
-	int in_fd;		/* -1: no input */
-	int out_fd;		/* -1: output is dropped */
-	bool close_out;
-	bool tty;		/* input is a terminal: escape keys work */
+	struct chardev_fds fds;
+	bool lossy;
+	bool tty;
+	bool connected;
 	bool eof;
-	bool escaped;		/* the last key was the escape key */
-	struct console *console;	/* NULL, or gets a copy of the output */
+	bool escaped;
+	atomic_bool stalled;
+	struct console *console;
 	const struct chardev_frontend *frontend;
 	void *opaque;
 	u8 input[INPUT_SIZE];
-	size_t head;		/* first byte not yet handed over; main thread only */
-	atomic_size_t used;	/* bytes buffered */
+	size_t head;
+	atomic_size_t used;
 };
 
-struct chardev *chardev_open(const struct serial_config *cfg, struct machine *m)
+struct chardev *chardev_open(const struct chardev_config *cfg, struct machine *m)
 {
 	struct chardev *chr = calloc(1, sizeof(*chr));
 
@@ -47,27 +66,13 @@ struct chardev *chardev_open(const struct serial_config *cfg, struct machine *m)
 		return NULL;
 	}
 	chr->m = m;
-	chr->in_fd = -1;
-	chr->out_fd = -1;
-	switch (cfg->kind) {
-	case SERIAL_STDIO:
-		chr->in_fd = STDIN_FILENO;
-		chr->out_fd = STDOUT_FILENO;
-		chr->tty = isatty(STDIN_FILENO);
-		break;
-	case SERIAL_FILE:
-		chr->out_fd = open(cfg->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		if (chr->out_fd < 0) {
-			report("-serial file:%s: cannot open it for writing: %s", cfg->path,
-			       strerror(errno));
-			free(chr);
-			return NULL;
-		}
-		chr->close_out = true;
-		break;
-	default:
-		break;
+	if (chardev_fds_open(&chr->fds, cfg)) {
+		free(chr);
+		return NULL;
 	}
+	chr->lossy = chr->fds.listen >= 0 || chr->fds.hold >= 0;
+	chr->tty = cfg->kind == CHARDEV_STDIO && isatty(STDIN_FILENO);
+	chr->connected = chr->fds.in >= 0 && chr->fds.listen < 0;
 	return chr;
 }
 
@@ -75,8 +80,7 @@ void chardev_close(struct chardev *chr)
 {
 	if (!chr)
 		return;
-	if (chr->close_out)
-		close(chr->out_fd);
+	chardev_fds_close(&chr->fds);
 	free(chr);
 }
 
@@ -147,7 +151,18 @@ static bool input_wanted(void *opaque)
 {
 	struct chardev *chr = opaque;
 
-	return !chr->eof && (chr->tty || atomic_load(&chr->used) < INPUT_SIZE);
+	return chr->connected && !chr->eof && (chr->tty || atomic_load(&chr->used) < INPUT_SIZE);
+}
+
+/* End of file, or a terminal or client that is gone: the guest runs on without input. */
+static void input_ended(struct chardev *chr)
+{
+	if (chr->fds.listen < 0) {
+		chr->eof = true;
+		return;
+	}
+	chr->connected = false;
+	chardev_fds_hang_up(&chr->fds);
 }
 
 static void input_ready(void *opaque)
@@ -159,12 +174,11 @@ static void input_ready(void *opaque)
 
 	if (chr->tty || room > sizeof(buf))
 		room = sizeof(buf);
-	n = read(chr->in_fd, buf, room);
+	n = read(chr->fds.in, buf, room);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
-	/* End of file, or a terminal that is gone: the guest runs on without input. */
 	if (n <= 0) {
-		chr->eof = true;
+		input_ended(chr);
 		return;
 	}
 	for (i = 0; i < (size_t)n; i++)
@@ -172,17 +186,38 @@ static void input_ready(void *opaque)
 	chardev_feed(chr);
 }
 
+/* One client at a time; the next waits. */
+static bool client_wanted(void *opaque)
+{
+	struct chardev *chr = opaque;
+
+	return !chr->connected;
+}
+
+static void client_ready(void *opaque)
+{
+	struct chardev *chr = opaque;
+
+	chr->connected = chardev_fds_accept(&chr->fds);
+	atomic_store(&chr->stalled, false);
+}
+
 int chardev_start(struct chardev *chr)
 {
-	struct loop_source source = {
-		.fd = chr->in_fd, .wanted = input_wanted, .ready = input_ready, .opaque = chr,
+	struct loop_source input = {
+		.fd = chr->fds.in, .wanted = input_wanted, .ready = input_ready, .opaque = chr,
+	};
+	struct loop_source client = {
+		.fd = chr->fds.listen, .wanted = client_wanted, .ready = client_ready,
+		.opaque = chr,
 	};
 
-	if (chr->in_fd < 0 || !chr->frontend)
+	if (chr->fds.in < 0 || !chr->frontend)
 		return 0;
-	if (loop_add(&chr->m->loop, source))
+	if (loop_add(&chr->m->loop, input) ||
+	    (client.fd >= 0 && loop_add(&chr->m->loop, client)))
 		return -1;
-	return term_raw(chr->in_fd);
+	return chr->tty ? term_raw(chr->fds.in) : 0;
 }
 
 void chardev_record(struct chardev *chr, struct console *console)
@@ -202,24 +237,38 @@ void chardev_input(struct chardev *chr, const u8 *data, size_t len)
 	chardev_feed(chr);
 }
 
+/* No room for output. Return true if it is worth trying again. */
+static bool wait_for_reader(struct chardev *chr)
+{
+	struct pollfd pfd = { .fd = chr->fds.out, .events = POLLOUT };
+
+	if (!chr->lossy) {
+		/* Somebody else made our standard output non-blocking. */
+		usleep(1000);
+		return true;
+	}
+	if (atomic_load(&chr->stalled))
+		return false;
+	/* Not repeated after a signal: the guest may be stopping. */
+	if (poll(&pfd, 1, SLOW_MSEC) == 0)
+		atomic_store(&chr->stalled, true);
+	return !atomic_load(&chr->stalled);
+}
+
 void chardev_write(struct chardev *chr, u8 byte)
 {
 	if (chr->console)
 		console_put(chr->console, byte);
-	while (chr->out_fd >= 0) {
-		if (write(chr->out_fd, &byte, 1) == 1)
-			return;
-		if (errno == EAGAIN) {
-			/* Somebody else made our standard output non-blocking. */
-			usleep(1000);
-		} else if (errno != EINTR) {
-			/*
-			 * The reader has gone or the disk is full: this byte is lost, as on a cut
-			 * cable.
-			 */
+	while (chr->fds.out >= 0) {
+		if (write(chr->fds.out, &byte, 1) == 1) {
+			if (chr->lossy && atomic_load(&chr->stalled))
+				atomic_store(&chr->stalled, false);
 			return;
 		}
-		if (machine_stopping(chr->m))
+		/* The reader has gone or the disk is full: the byte is lost, as on a cut cable. */
+		if (errno != EAGAIN && errno != EINTR)
+			return;
+		if ((errno == EAGAIN && !wait_for_reader(chr)) || machine_stopping(chr->m))
 			return;
 	}
 }
@@ -228,7 +277,7 @@ void chardev_feed(struct chardev *chr)
 {
 	for (;;) {
 		size_t used = atomic_load(&chr->used);
-		size_t room = chr->frontend->room(chr->opaque);
+		size_t room = chr->frontend ? chr->frontend->room(chr->opaque) : 0;
 		size_t run = INPUT_SIZE - chr->head;
 
 		if (run > used)

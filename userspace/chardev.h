@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Byte streams a serial port is connected to: standard input and output, a file, or nothing.
+ * Byte streams a serial port or console is connected to: standard input and output, a pseudo
+ * terminal, a socket, a file, or nothing.
  */
 #ifndef MKVM_CHARDEV_H
 #define MKVM_CHARDEV_H
@@ -26,12 +27,12 @@ struct chardev_frontend {
 
 /**
  * chardev_open() - open a back end
- * @cfg: which; not SERIAL_NONE
+ * @cfg: which; not CHARDEV_NONE
  * @m: the machine whose loop serves the input
  *
  * Return: the back end, or NULL after a report.
  */
-struct chardev *chardev_open(const struct serial_config *cfg, struct machine *m);
+struct chardev *chardev_open(const struct chardev_config *cfg, struct machine *m);
 
 /** chardev_close() - free a back end, or NULL; the loop must not run any more */
 void chardev_close(struct chardev *chr);
@@ -61,10 +62,13 @@ size_t chardev_input_room(struct chardev *chr);
 void chardev_input(struct chardev *chr, const u8 *data, size_t len);
 
 /**
- * chardev_write() - one byte from the guest; waits while the reader is slow, unless the guest is
- *	being stopped
+ * chardev_write() - one byte from the guest; any thread
  * @chr: the back end
  * @byte: what it sends
+ *
+ * Standard output: waits while the reader is slow, unless the guest is being stopped. Sockets and
+ * pseudo terminals: a reader that takes nothing for a tenth of a second loses output from then on,
+ * until it reads again; without a client output is dropped.
  */
 void chardev_write(struct chardev *chr, u8 byte);
 

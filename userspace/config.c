@@ -34,7 +34,8 @@ static const char help_text[] =
 	"  -nic user|tap|bridge|macvtap|stream|socket|none[,mac=MAC][,KEY=VALUE...]\n"
 	"                      a network device and what it is connected to; or -netdev and -device\n"
 	"                      virtio-net-pci, or -net nic -net tap (mkvm(1) has the keys)\n"
-	"  -serial stdio|file:FILE|null|none\n"
+	"  -serial stdio|pty|file:FILE|unix:PATH,server=on,wait=off|tcp:127.0.0.1:PORT,server=on,\n"
+	"          wait=off|chardev:ID|null|none\n"
 	"                      first use: COM1 (ttyS0), second: COM2 (ttyS1); default stdio for COM1\n"
 	"  -nographic          accepted: there is no display yet, the serial port is the console\n"
 	"  -accel minikvm|kvm|PATH\n"
@@ -108,6 +109,7 @@ static const struct run_option run_options[] = {
 	PARSE("nic", config_parse_nic),
 	PARSE("net", config_parse_net),
 	PARSE("serial", config_parse_serial),
+	PARSE("chardev", config_parse_chardev),
 	PARSE("rtc", config_parse_rtc),
 	PARSE("display", config_parse_display),
 	PARSE("vga", config_parse_vga),
@@ -119,7 +121,7 @@ static const struct run_option run_options[] = {
 	PARSE("sandbox", config_parse_sandbox),
 	IGNORE("nographic"),
 	IGNORE("enable-kvm"),
-	IGNORE("nodefaults"),
+	FLAG("nodefaults", nodefaults),
 	IGNORE("no-user-config"),
 	IGNORE("no-fd-bootchk"),
 	IGNORE("no-hpet"),
@@ -226,13 +228,29 @@ static int set_defaults(struct config *cfg)
 	       config_set_string(&cfg->append, "");
 }
 
+/* COM1 has the console, unless something else has it. */
+static enum chardev_kind default_serial(const struct config *cfg)
+{
+	unsigned int i;
+
+	if (cfg->nodefaults)
+		return CHARDEV_NONE;
+	for (i = 0; i < cfg->nr_chardevs; i++) {
+		if (cfg->chardev[i].kind == CHARDEV_STDIO)
+			return CHARDEV_NULL;
+	}
+	return CHARDEV_STDIO;
+}
+
 static int finish(struct config *cfg)
 {
 	if (!cfg->kernel)
 		return report("no kernel; give one with -kernel FILE (see 'mkvm run -help')");
 	if (!cfg->nr_serials)
-		cfg->serial[cfg->nr_serials++].kind = SERIAL_STDIO;
-	return config_check_devices(cfg) || config_net_finish(cfg) ? -1 : 0;
+		cfg->serial[cfg->nr_serials++].kind = default_serial(cfg);
+	return config_check_chardevs(cfg) || config_check_devices(cfg) || config_net_finish(cfg) ?
+		       -1 :
+		       0;
 }
 
 static enum config_result apply(struct config *cfg, const struct run_option *o, const char *arg)
@@ -315,7 +333,9 @@ void config_free(struct config *cfg)
 	free(cfg->user);
 	free(cfg->chroot);
 	for (i = 0; i < MAX_SERIALS; i++)
-		free(cfg->serial[i].path);
+		chardev_config_free(&cfg->serial[i]);
+	for (i = 0; i < MAX_CHARDEVS; i++)
+		chardev_config_free(&cfg->chardev[i]);
 	for (i = 0; i < MAX_DRIVES; i++) {
 		free(cfg->drive[i].path);
 		free(cfg->drive[i].format);

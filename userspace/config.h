@@ -9,16 +9,39 @@
 #include "net/net_config.h"
 #include "types.h"
 
-enum serial_kind {
-	SERIAL_NONE,	/* the port does not exist */
-	SERIAL_STDIO,
-	SERIAL_FILE,
-	SERIAL_NULL,	/* the port exists, output is dropped */
+/* What a stream of bytes ends in. */
+enum chardev_kind {
+	CHARDEV_NONE,	/* the port does not exist */
+	CHARDEV_STDIO,
+	CHARDEV_FILE,
+	CHARDEV_NULL,	/* the port exists, output is dropped */
+	CHARDEV_PTY,
+	CHARDEV_UNIX,	/* listening socket */
+	CHARDEV_TCP,
 };
 
-struct serial_config {
-	enum serial_kind kind;
-	char *path;		/* SERIAL_FILE */
+/**
+ * struct chardev_config - one end of a serial port or console
+ * @kind: which
+ * @path: CHARDEV_FILE and CHARDEV_UNIX
+ * @id: `-chardev ID`, or of `-serial chardev:ID`; else NULL
+ * @append: CHARDEV_FILE: keep what is there
+ * @port: CHARDEV_TCP: on the loopback interface
+ * @ipv6: CHARDEV_TCP: on ::1 instead of 127.0.0.1
+ * @server: socket: listen
+ * @no_wait: socket: do not wait for a client before the guest starts
+ * @taken: a `-chardev` that something is connected to
+ */
+struct chardev_config {
+	enum chardev_kind kind;
+	char *path;
+	char *id;
+	bool append;
+	u16 port;
+	bool ipv6;
+	bool server;
+	bool no_wait;
+	bool taken;
 };
 
 struct drive_config {
@@ -59,6 +82,7 @@ struct device_config {
  * @mem_lock: keep guest RAM, and mkvm itself, in memory
  * @rtc_localtime: the clock shows the host's local time instead of UTC
  * @accel: "minikvm", "kvm" or a path with a slash
+ * @nodefaults: only the devices that are asked for
  * @no_reboot: end when the guest resets
  * @pidfile: path or NULL
  * @user: become this user before the guest runs, or NULL; @uid and @gid are its numbers
@@ -68,6 +92,8 @@ struct device_config {
  * @sandbox_off: no system call filters
  * @serial: COM1 and COM2
  * @nr_serials: entries of @serial
+ * @chardev: `-chardev`, without those of serial ports
+ * @nr_chardevs: entries of @chardev
  * @drive: disks in order
  * @nr_drives: entries of @drive
  * @device: `-device`, in order
@@ -86,6 +112,7 @@ struct config {
 	bool mem_lock;
 	bool rtc_localtime;
 	char *accel;
+	bool nodefaults;
 	bool no_reboot;
 	char *pidfile;
 	char *user;
@@ -93,8 +120,10 @@ struct config {
 	u32 gid;
 	char *chroot;
 	bool sandbox_off;
-	struct serial_config serial[MAX_SERIALS];
+	struct chardev_config serial[MAX_SERIALS];
 	unsigned int nr_serials;
+	struct chardev_config chardev[MAX_CHARDEVS];
+	unsigned int nr_chardevs;
 	struct drive_config drive[MAX_DRIVES];
 	unsigned int nr_drives;
 	struct device_config device[MAX_DEVICES];

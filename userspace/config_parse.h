@@ -59,6 +59,23 @@ int config_flag(const char *option, const char *arg, const char *key, const char
 int config_parse_drive(struct config *cfg, const char *arg);
 int config_parse_hda(struct config *cfg, const char *arg);
 int config_parse_serial(struct config *cfg, const char *arg);
+int config_parse_chardev(struct config *cfg, const char *arg);
+
+/** config_check_chardevs() - connect `-serial chardev:ID`, once all options were read */
+int config_check_chardevs(struct config *cfg);
+
+/**
+ * config_take_chardev() - the `-chardev` with this id, for one user
+ * @cfg: the options, all read
+ * @user: who wants it, for messages
+ * @id: its id
+ *
+ * Return: it, or NULL after a report.
+ */
+struct chardev_config *config_take_chardev(struct config *cfg, const char *user, const char *id);
+
+/** chardev_config_free() - free its strings */
+void chardev_config_free(struct chardev_config *c);
 
 /* config_net.c */
 int config_parse_netdev(struct config *cfg, const char *arg);

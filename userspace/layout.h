@@ -61,6 +61,7 @@
 
 #define MAX_VCPUS		254		/* xAPIC ids 0..253; 255 is the broadcast id */
 #define MAX_SERIALS		2
+#define MAX_CHARDEVS		8
 #define MAX_DRIVES		24
 #define MAX_DEVICES		31		/* PCI slots besides the host bridge */
 

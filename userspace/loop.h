@@ -7,7 +7,7 @@
 
 #include "types.h"
 
-#define LOOP_MAX_SOURCES 8
+#define LOOP_MAX_SOURCES 32
 
 /**
  * struct loop_source - a file descriptor to wait for

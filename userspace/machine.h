@@ -105,6 +105,7 @@ struct device_ops {
  * @loop: the main thread's event loop
  * @boot: kernel, initrd and command line
  * @serial: back ends of the serial ports; NULL where there is none
+ * @chardev: the streams of `-chardev` that are no serial port's, by their place in cfg->chardev
  * @disk: opened and locked images, cfg->nr_drives of them
  * @net: open back ends of networks, cfg->net.nr_netdevs of them
  * @pidfile_written: cfg->pidfile is ours to remove
@@ -129,6 +130,7 @@ struct machine {
 	struct loop loop;
 	struct boot_source boot;
 	struct chardev *serial[MAX_SERIALS];
+	struct chardev *chardev[MAX_CHARDEVS];
 	struct block *disk[MAX_DRIVES];
 	struct net_backend *net[MAX_NETS];
 	bool pidfile_written;

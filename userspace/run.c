@@ -57,15 +57,38 @@ static int open_nets(struct machine *m)
 	return 0;
 }
 
-static int open_serials(struct machine *m)
+static int open_streams(struct machine *m)
 {
 	unsigned int i;
 
 	for (i = 0; i < m->cfg->nr_serials; i++) {
-		if (m->cfg->serial[i].kind == SERIAL_NONE)
+		if (m->cfg->serial[i].kind == CHARDEV_NONE)
 			continue;
 		m->serial[i] = chardev_open(&m->cfg->serial[i], m);
 		if (!m->serial[i])
+			return -1;
+	}
+	for (i = 0; i < m->cfg->nr_chardevs; i++) {
+		if (m->cfg->chardev[i].kind == CHARDEV_NONE)
+			continue;
+		m->chardev[i] = chardev_open(&m->cfg->chardev[i], m);
+		if (!m->chardev[i])
+			return -1;
+	}
+	return 0;
+}
+
+/* Call @fn on each stream. Return -1 as soon as one does. */
+static int each_stream(struct machine *m, int (*fn)(struct chardev *chr))
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_SERIALS; i++) {
+		if (m->serial[i] && fn(m->serial[i]))
+			return -1;
+	}
+	for (i = 0; i < MAX_CHARDEVS; i++) {
+		if (m->chardev[i] && fn(m->chardev[i]))
 			return -1;
 	}
 	return 0;
@@ -158,7 +181,7 @@ static int prepare(struct machine *m, struct boot_source *boot)
 	    check_limits(m))
 		return -1;
 	m->vm.accel = &m->accel;
-	if (open_serials(m))
+	if (open_streams(m))
 		return -1;
 	if (!m->cfg->pidfile)
 		return 0;
@@ -166,14 +189,15 @@ static int prepare(struct machine *m, struct boot_source *boot)
 	return m->pidfile_written ? 0 : -1;
 }
 
-static int start_serials(struct machine *m)
+static int feed(struct chardev *chr)
 {
-	unsigned int i;
+	chardev_feed(chr);
+	return 0;
+}
 
-	for (i = 0; i < MAX_SERIALS; i++) {
-		if (m->serial[i] && chardev_start(m->serial[i]))
-			return -1;
-	}
+static int close_stream(struct chardev *chr)
+{
+	chardev_close(chr);
 	return 0;
 }
 
@@ -183,23 +207,19 @@ static int start_serials(struct machine *m)
  */
 static int run_once(struct machine *m, int first)
 {
-	unsigned int i;
 	int event = -1;
 
 	atomic_store(&m->event, MACHINE_RUNNING);
 	machine_reset(m);
 	if (boot_load(&m->boot, &m->mem) || vm_create(&m->vm, &m->mem))
 		return -1;
-	if (vcpu_create_all(m) || (first && start_serials(m)))
+	if (vcpu_create_all(m) || (first && each_stream(m, chardev_start)))
 		goto out;
 	if (!vcpu_start_all(m)) {
 		while (!machine_stopping(m)) {
 			machine_pause_settle(m);
 			loop_wait(&m->loop);
-			for (i = 0; i < MAX_SERIALS; i++) {
-				if (m->serial[i])
-					chardev_feed(m->serial[i]);
-			}
+			each_stream(m, feed);
 		}
 		event = atomic_load(&m->event);
 	}
@@ -241,8 +261,7 @@ static void cleanup(struct machine *m)
 {
 	unsigned int i;
 
-	for (i = 0; i < MAX_SERIALS; i++)
-		chardev_close(m->serial[i]);
+	each_stream(m, close_stream);
 	for (i = 0; i < MAX_DRIVES; i++)
 		block_close(m->disk[i]);
 	for (i = 0; i < MAX_NETS; i++) {

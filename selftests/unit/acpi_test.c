@@ -57,7 +57,7 @@ static const u8 *table(u64 gpa, const char *signature)
 
 static void test_tables(unsigned int nr_vcpus)
 {
-	const struct serial_config serial[2] = { { SERIAL_STDIO, NULL }, { SERIAL_NULL, NULL } };
+	const struct chardev_config serial[2] = { { .kind = CHARDEV_STDIO }, { .kind = CHARDEV_NULL } };
 	const u8 *xsdt, *fadt, *madt, *dsdt, *p;
 	unsigned int cpus = 0, wrong = 0;
 
@@ -160,8 +160,8 @@ static void test_package_length(void)
 
 static void test_small_buffers(void)
 {
-	const struct serial_config serial[2] = { { SERIAL_STDIO, NULL }, { SERIAL_NONE, NULL } };
-	const struct serial_config two[2] = { { SERIAL_NULL, NULL }, { SERIAL_NULL, NULL } };
+	const struct chardev_config serial[2] = { { .kind = CHARDEV_STDIO }, { .kind = CHARDEV_NONE } };
+	const struct chardev_config two[2] = { { .kind = CHARDEV_NULL }, { .kind = CHARDEV_NULL } };
 	size_t full, size, wrong = 0, both;
 	u8 *buf = malloc(4096);
 

@@ -3,12 +3,17 @@
  * Owns the tests of the VMM's console: the terminal is raw while a guest has it and given back
  * whatever happens, the escape keys work, input is neither lost nor read faster than it is taken.
  */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "chardev.h"
@@ -139,7 +144,7 @@ static void press(int fd, const char *keys, size_t len)
 
 static struct chardev *open_console(void)
 {
-	const struct serial_config cfg = { .kind = SERIAL_STDIO };
+	const struct chardev_config cfg = { .kind = CHARDEV_STDIO };
 	struct chardev *chr = chardev_open(&cfg, &m);
 
 	m.loop.nr = 0;
@@ -234,6 +239,234 @@ static void test_pipe(void)
 	chardev_close(chr);
 }
 
+/* Let the loop look at all sources until nothing happens. */
+static void serve_all(void)
+{
+	unsigned int i;
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (i = 0; i < m.loop.nr; i++) {
+			struct loop_source *s = &m.loop.source[i];
+			struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
+
+			if (s->wanted(s->opaque) && poll(&pfd, 1, 20) > 0) {
+				s->ready(s->opaque);
+				again = true;
+			}
+		}
+	}
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(sun.sun_path, path);
+	return fd >= 0 && !connect(fd, (struct sockaddr *)&sun, sizeof(sun)) ? fd : -1;
+}
+
+static void say(struct chardev *chr, const char *text)
+{
+	while (*text)
+		chardev_write(chr, (u8)*text++);
+}
+
+static bool hears(int fd, const char *text)
+{
+	char buf[100];
+	ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+	return n == (ssize_t)strlen(text) && !memcmp(buf, text, strlen(text));
+}
+
+static struct chardev *open_listening(const struct chardev_config *cfg)
+{
+	struct chardev *chr;
+
+	m.loop.nr = 0;
+	nr_received = 0;
+	room = SIZE_MAX;
+	chr = chardev_open(cfg, &m);
+	if (!chr)
+		return NULL;
+	chardev_attach(chr, &frontend, NULL);
+	if (chardev_start(chr))
+		tap_bail("the console cannot be started");
+	return chr;
+}
+
+/* A reader that does not read is waited for once, and then output is dropped. */
+static void test_slow_reader(struct chardev *chr, int fd)
+{
+	struct timespec before, after;
+	char buf[4096];
+	unsigned int i;
+	double took;
+
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	for (i = 0; i < 1000000; i++)
+		chardev_write(chr, 'x');
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	took = (double)(after.tv_sec - before.tv_sec) +
+	       (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+	tap_ok(took < 8, "a reader that does not read stalls nobody (%.1f s)", took);
+	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		;
+	say(chr, "back");
+	tap_ok(hears(fd, "back"), "when it reads again it is served again");
+}
+
+static void test_leftovers(struct chardev_config *cfg)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct chardev *chr;
+	char *path = cfg->path, longer[200];
+
+	strcpy(sun.sun_path, path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)))
+		tap_bail("no socket");
+	close(fd);
+	chr = chardev_open(cfg, &m);
+	tap_ok(chr, "a socket left by a process that was killed is replaced");
+	chardev_close(chr);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	tap_ok(!chardev_open(cfg, &m) && !access(path, F_OK), "a file is not");
+	close(fd);
+	unlink(path);
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	cfg->path = longer;
+	tap_ok(!chardev_open(cfg, &m), "a path that is too long is refused");
+	cfg->path = path;
+}
+
+static void test_tcp(void)
+{
+	struct chardev_config cfg = { .kind = CHARDEV_TCP, .server = true, .no_wait = true };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct chardev *chr = NULL;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (cfg.port = 40000; !chr && cfg.port < 40100; cfg.port++)
+		chr = open_listening(&cfg);
+	if (!chr || fd < 0)
+		tap_bail("no socket");
+	cfg.port--;
+	tap_ok(!chardev_open(&cfg, &m), "a port that is taken is refused");
+	in.sin_port = htons(cfg.port);
+	tap_ok(!connect(fd, (struct sockaddr *)&in, sizeof(in)), "TCP: a client connects");
+	serve_all();
+	say(chr, "hello");
+	usleep(1000);
+	tap_ok(hears(fd, "hello"), "and hears");
+	close(fd);
+	chardev_close(chr);
+}
+
+static void test_pty(void)
+{
+	const struct chardev_config cfg = { .kind = CHARDEV_PTY };
+	struct chardev *chr = open_listening(&cfg);
+	struct termios t;
+	char buf[10];
+	int fd;
+
+	if (!chr)
+		tap_bail("no pseudo terminal");
+	fd = open(ptsname(m.loop.source[0].fd), O_RDWR | O_NOCTTY);
+	tap_ok(fd >= 0 && !tcgetattr(fd, &t) && !(t.c_lflag & (ECHO | ICANON)),
+	       "a pseudo terminal is there, raw");
+	say(chr, "hello");
+	tap_ok(read(fd, buf, sizeof(buf)) == 5 && !memcmp(buf, "hello", 5), "it shows output");
+	tap_ok(write(fd, "a\003", 2) == 2, "it takes input");
+	serve_all();
+	tap_ok(nr_received == 2 && received[1] == 3, "which reaches the guest");
+	close(fd);
+	serve_all();
+	tap_ok(m.loop.source[0].wanted(m.loop.source[0].opaque), "it can be opened again");
+	chardev_close(chr);
+}
+
+static void test_append(void)
+{
+	char path[] = "/tmp/console-XXXXXX";
+	struct chardev_config cfg = { .kind = CHARDEV_FILE, .path = path, .append = true };
+	struct chardev *chr;
+	struct stat st;
+	int fd = mkstemp(path), i;
+
+	for (i = 0; i < 3; i++) {
+		if (i == 2)
+			cfg.append = false;
+		chr = chardev_open(&cfg, &m);
+		if (!chr)
+			tap_bail("no file");
+		say(chr, "12");
+		chardev_close(chr);
+		if (fstat(fd, &st))
+			tap_bail("no file");
+		tap_eq(st.st_size, i == 1 ? 4 : 2, i < 2 ? "a file is added to" : "or begun anew");
+	}
+	close(fd);
+	unlink(path);
+}
+
+static void test_socket(void)
+{
+	char path[] = "/tmp/console-XXXXXX/s";
+	struct chardev_config cfg = { .kind = CHARDEV_UNIX, .path = path, .server = true,
+				      .no_wait = true };
+	struct chardev *chr;
+	struct stat st;
+	int fd, second;
+
+	path[strlen(path) - 2] = '\0';
+	if (!mkdtemp(path))
+		tap_bail("no directory");
+	path[strlen(path)] = '/';
+	chr = open_listening(&cfg);
+	if (!chr)
+		tap_bail("no socket");
+	tap_ok(!stat(path, &st) && S_ISSOCK(st.st_mode) && (st.st_mode & 0777) == 0600,
+	       "the socket is there, for its owner alone");
+	say(chr, "lost");
+	serve_all();
+	tap_ok(!chardev_open(&cfg, &m), "a second server on it is refused");
+	serve_all();
+	fd = connect_to(path);
+	second = connect_to(path);
+	serve_all();
+	say(chr, "hello");
+	tap_ok(hears(fd, "hello"), "a client sees what is said from then on");
+	tap_ok(write(fd, "\001x", 2) == 2, "it types");
+	posted = 0;
+	serve_all();
+	tap_ok(nr_received == 2 && !posted, "every byte is for the guest");
+	test_slow_reader(chr, fd);
+	close(fd);
+	serve_all();
+	say(chr, "next");
+	tap_ok(hears(second, "next"), "when it leaves, the next has its turn");
+	close(second);
+	serve_all();
+	say(chr, "nobody");
+	fd = connect_to(path);
+	serve_all();
+	say(chr, "x");
+	tap_ok(hears(fd, "x"), "what nobody heard is lost");
+	chardev_close(chr);
+	tap_ok(stat(path, &st) && connect_to(path) < 0, "the socket goes with the console");
+	close(fd);
+	test_leftovers(&cfg);
+	path[strlen(path) - 2] = '\0';
+	rmdir(path);
+}
+
 int main(void)
 {
 	int master = open_terminal();
@@ -244,6 +477,11 @@ int main(void)
 	test_terminal();
 	test_keys(master);
 	test_pipe();
+	signal(SIGPIPE, SIG_IGN);
+	test_socket();
+	test_tcp();
+	test_pty();
+	test_append();
 	loop_destroy(&m.loop);
 	return tap_done();
 }

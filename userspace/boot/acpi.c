@@ -219,7 +219,7 @@ static gpa_t add_facs(struct builder *b)
 	return b->base + offset;
 }
 
-static gpa_t add_dsdt(struct builder *b, const struct serial_config *serial,
+static gpa_t add_dsdt(struct builder *b, const struct chardev_config *serial,
 		      unsigned int nr_serials)
 {
 	static const size_t max = 32 * KIB;
@@ -327,7 +327,7 @@ static gpa_t add_madt(struct builder *b, unsigned int nr_vcpus)
 	return add_table(b, &madt, length);
 }
 
-size_t acpi_build(u8 *buf, gpa_t base, unsigned int nr_vcpus, const struct serial_config *serial,
+size_t acpi_build(u8 *buf, gpa_t base, unsigned int nr_vcpus, const struct chardev_config *serial,
 		  unsigned int nr_serials)
 {
 	struct builder b = { .buf = buf, .base = base };
@@ -357,7 +357,7 @@ size_t acpi_build(u8 *buf, gpa_t base, unsigned int nr_vcpus, const struct seria
 }
 
 int acpi_write(const struct guest_mem *mem, unsigned int nr_vcpus,
-	       const struct serial_config *serial, unsigned int nr_serials, gpa_t *rsdp)
+	       const struct chardev_config *serial, unsigned int nr_serials, gpa_t *rsdp)
 {
 	struct iovec iov;
 

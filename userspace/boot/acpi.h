@@ -14,12 +14,12 @@
  * @buf: image of guest memory from @base on, ACPI_SIZE bytes
  * @base: guest physical address of @buf[0]; the RSDP is the first thing there
  * @nr_vcpus: CPUs to list
- * @serial: serial ports; those of kind SERIAL_NONE are not described
+ * @serial: serial ports; those of kind CHARDEV_NONE are not described
  * @nr_serials: entries of @serial
  *
  * Return: bytes used, or 0 if they do not fit.
  */
-size_t acpi_build(u8 *buf, gpa_t base, unsigned int nr_vcpus, const struct serial_config *serial,
+size_t acpi_build(u8 *buf, gpa_t base, unsigned int nr_vcpus, const struct chardev_config *serial,
 		  unsigned int nr_serials);
 
 /**
@@ -33,7 +33,7 @@ size_t acpi_build(u8 *buf, gpa_t base, unsigned int nr_vcpus, const struct seria
  * Return: 0, or -1 after a report.
  */
 int acpi_write(const struct guest_mem *mem, unsigned int nr_vcpus,
-	       const struct serial_config *serial, unsigned int nr_serials, gpa_t *rsdp);
+	       const struct chardev_config *serial, unsigned int nr_serials, gpa_t *rsdp);
 
 /**
  * dsdt_build() - write the AML of the DSDT, without the table header
@@ -44,7 +44,7 @@ int acpi_write(const struct guest_mem *mem, unsigned int nr_vcpus,
  *
  * Return: bytes used, or 0 if they do not fit.
  */
-size_t dsdt_build(u8 *buf, size_t size, const struct serial_config *serial,
+size_t dsdt_build(u8 *buf, size_t size, const struct chardev_config *serial,
 		  unsigned int nr_serials);
 
 #endif

@@ -67,7 +67,7 @@ static void pci_root(struct aml *aml)
 	aml_end(aml, dev);
 }
 
-static void serial_ports(struct aml *aml, const struct serial_config *serial,
+static void serial_ports(struct aml *aml, const struct chardev_config *serial,
 			 unsigned int nr_serials)
 {
 	static const struct {
@@ -80,7 +80,7 @@ static void serial_ports(struct aml *aml, const struct serial_config *serial,
 	for (i = 0; i < nr_serials && i < MAX_SERIALS; i++) {
 		struct aml_res res = { .len = 0 };
 
-		if (serial[i].kind == SERIAL_NONE)
+		if (serial[i].kind == CHARDEV_NONE)
 			continue;
 		aml_res_io(&res, com[i].port, 8);
 		aml_res_irq(&res, com[i].gsi);
@@ -101,7 +101,7 @@ static void soft_off(struct aml *aml)
 	aml_end(aml, pkg);
 }
 
-size_t dsdt_build(u8 *buf, size_t size, const struct serial_config *serial, unsigned int nr_serials)
+size_t dsdt_build(u8 *buf, size_t size, const struct chardev_config *serial, unsigned int nr_serials)
 {
 	struct aml aml = { .buf = buf, .size = size };
 	struct aml_res rtc = { .len = 0 }, pm = { .len = 0 };
