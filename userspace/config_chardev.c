@@ -180,7 +180,7 @@ int config_parse_serial(struct config *cfg, const char *arg)
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
 		len = strlen(words[i].word);
 		if (!strncmp(arg, words[i].word, len) &&
-		    (words[i].word[len - 1] == ':' || !arg[len]))
+		    (words[i].word[len - 1] == ':' || !arg[len] || arg[len] == ','))
 			break;
 	}
 	if (i == ARRAY_SIZE(words))
@@ -245,7 +245,9 @@ int config_check_chardevs(struct config *cfg)
 			return -1;
 		free(port->id);
 		*port = *c;
-		*c = (struct chardev_config){ .kind = CHARDEV_NONE };
+		port->id = NULL;
+		c->kind = CHARDEV_NONE;
+		c->path = NULL;
 	}
 	return 0;
 }

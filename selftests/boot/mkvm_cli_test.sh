@@ -181,7 +181,54 @@ refuse "25 disks" "too many" $k $drives
 
 # Serial ports
 refuse "unknown serial back end" "-serial vc" $k -serial vc
-refuse "empty file name" "-serial file:" $k -serial file:
+refuse "empty file name" "the path is missing" $k -serial file:
+refuse "empty socket name" "the path is missing" $k -serial unix:,server=on,wait=off
+refuse "client of a socket" "add server=on" $k -serial unix:x
+refuse "waiting for a client" "add wait=off" $k -serial unix:x,server=on
+refuse "server that is neither on nor off" "server is on or off" $k -serial unix:x,server=yes
+refuse "console for everybody" "listen on 127.0.0.1" $k -serial tcp:0.0.0.0:99,server=on,wait=off
+refuse "console without a host" "listen on 127.0.0.1" $k -serial tcp::99,server=on,wait=off
+refuse "port that is none" "is no port" $k -serial tcp:127.0.0.1:http,server=on,wait=off
+refuse "port 0" "is no port" $k -serial tcp:127.0.0.1:0,server=on,wait=off
+refuse "port that is too large" "is no port" $k -serial tcp:127.0.0.1:65536,server=on,wait=off
+refuse "key of another kind" "key 'append' is not supported" $k -serial pty,append=on
+refuse "unknown stream" "-chardev ringbuf,id=x" $k -chardev ringbuf,id=x
+refuse "stream without a name" "id= is missing" $k -chardev null
+refuse "name taken twice" "id 'a' is taken" $k -chardev null,id=a -chardev pty,id=a
+refuse "serial port of a stream that is not there" "no -chardev with id=b" $k -chardev null,id=a -serial chardev:b
+refuse "stream of two ports" "connected to something else" $k -chardev null,id=a -serial chardev:a -serial chardev:a
+refuse "stdio twice, once as a stream" "only once" $k -chardev stdio,id=a -serial stdio
+refuse "multiplexed stream" "mux=on is not supported" $k -chardev stdio,id=a,mux=on
+refuse "socket without a path" "the path is missing" $k -chardev socket,id=a,server=on,wait=off
+streams=$(for i in 1 2 3 4 5 6 7 8 9; do echo "-chardev null,id=c$i"; done)
+refuse "nine streams" "too many" $k $streams
+refuse "streams that are fine" "cannot open $none" $k -serial chardev:a -chardev socket,id=a,path=x,server=on,wait=off \
+	-chardev file,id=b,path=y,append=on -serial chardev:b -chardev socket,id=c,host=::1,port=7,server=on,wait=off
+
+# What says what is so anyway, and what is not
+refuse "what is so anyway" "cannot open $none" $k -machine q35,usb=off,acpi=on -cpu host -display none -vga none \
+	-nodefaults -no-user-config -rtc base=localtime,clock=host -M type=pc -sandbox on,obsolete=deny
+refuse "unknown machine" "type 'isapc' is not supported" $k -machine isapc
+refuse "unknown key of the machine" "key 'kernel_irqchip'" $k -machine q35,kernel_irqchip=off
+refuse "machine with USB" "usb=on is not supported" $k -machine q35,usb=on
+refuse "machine with an unknown accelerator" "accel=tcg: unknown" $k -machine q35,accel=tcg
+refuse "another CPU" "-cpu qemu64" $k -cpu qemu64
+refuse "display" "there is no display yet" $k -display gtk
+refuse "graphics card" "there is no display yet" $k -vga std
+refuse "clock that begins elsewhere" "base '2020-01-01' is not supported" $k -rtc base=2020-01-01
+refuse "guest clock" "clock=vm is not supported" $k -rtc clock=vm
+refuse "unknown user" "no such user" $k -user nobody-knows-me
+refuse "sandbox that is neither on nor off" "use on or off" $k -sandbox maybe
+refuse "unknown device" "there are" $k -device e1000
+for refused in cdrom=x boot=d bios=x vnc=:1 spice=x sdl full-screen usb usbdevice=tablet audiodev=x soundhw=hda \
+	parallel=none watchdog=i6300esb tpmdev=x virtfs=x fsdev=x uuid=x smbios=x numa=x object=x icount=1 incoming=x \
+	loadvm=x gdb=tcp::1 s trace=x d=int global=x=y set=x readconfig=x fda=x no-acpi dtb=x option-rom=x action=x; do
+	case $refused in
+	*=*) set -- "-${refused%%=*}" "${refused#*=}" ;;
+	*) set -- "-$refused" ;;
+	esac
+	refuse "$1" "option '$1' is not supported: " "$@" $k
+done
 refuse "stdio twice" "only once" $k -serial stdio -serial stdio
 refuse "three serial ports" "only 2 serial ports" $k -serial null -serial null -serial null
 }
