@@ -26,8 +26,9 @@ static const char help_text[] =
 	"  -m SIZE             memory in MiB, or with a suffix M or G (default 512)\n"
 	"  -smp N              virtual CPUs (default 1); or cpus=,sockets=,cores=,threads=\n"
 	"  -name NAME          name of the guest (default mkvm)\n"
-	"  -drive file=FILE,format=raw,if=virtio[,readonly=on]\n"
-	"                      raw image or block device as the next virtio disk: /dev/vda, vdb, ...\n"
+	"  -drive file=FILE[,format=raw][,if=virtio|none][,id=ID][,readonly=on][,cache=MODE]\n"
+	"         [,aio=io_uring|threads][,discard=unmap][,werror=...][,rerror=...][,serial=TEXT]\n"
+	"                      image or block device as the next virtio disk: /dev/vda, vdb, ...\n"
 	"  -hda FILE           the same, short\n"
 	"  -device MODEL[,KEY=VALUE...]\n"
 	"                      add a device\n"
@@ -248,7 +249,8 @@ static int finish(struct config *cfg)
 		return report("no kernel; give one with -kernel FILE (see 'mkvm run -help')");
 	if (!cfg->nr_serials)
 		cfg->serial[cfg->nr_serials++].kind = default_serial(cfg);
-	return config_check_chardevs(cfg) || config_check_devices(cfg) || config_net_finish(cfg) ?
+	return config_check_chardevs(cfg) || config_check_devices(cfg) ||
+			       config_check_drives(cfg) || config_net_finish(cfg) ?
 		       -1 :
 		       0;
 }
@@ -336,10 +338,8 @@ void config_free(struct config *cfg)
 		chardev_config_free(&cfg->serial[i]);
 	for (i = 0; i < MAX_CHARDEVS; i++)
 		chardev_config_free(&cfg->chardev[i]);
-	for (i = 0; i < MAX_DRIVES; i++) {
-		free(cfg->drive[i].path);
-		free(cfg->drive[i].format);
-	}
+	for (i = 0; i < MAX_DRIVES; i++)
+		drive_config_free(&cfg->drive[i]);
 	for (i = 0; i < MAX_DEVICES; i++)
 		device_config_free(&cfg->device[i]);
 	config_net_free(cfg);

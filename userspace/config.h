@@ -44,11 +44,82 @@ struct chardev_config {
 	bool taken;
 };
 
+/* What becomes of a request whose image gives an error, as QEMU's werror= and rerror=. */
+enum drive_error {
+	DRIVE_ERROR_REPORT,	/* the guest gets an error */
+	DRIVE_ERROR_ENOSPC,	/* likewise, but without space on the host as DRIVE_ERROR_STOP */
+	DRIVE_ERROR_STOP,	/* the guest is paused, the request is done again when it goes on */
+	DRIVE_ERROR_IGNORE,	/* the guest is told that all is well */
+};
+
+enum drive_aio {
+	DRIVE_AIO_ANY,		/* io_uring if the host has it */
+	DRIVE_AIO_RING,
+	DRIVE_AIO_THREADS,
+};
+
+/**
+ * struct disk_config - what the guest sees of a drive: keys of `-device virtio-blk-pci`
+ * @serial: identifier the guest can read, up to 20 bytes; NULL: one of ours
+ * @nr_queues: request queues; 0: one per vCPU, four at most
+ * @queue_size: entries of each, a power of two
+ * @logical_block: bytes; the guest transfers multiples of it
+ * @physical_block: bytes; at least @logical_block
+ * @min_io: bytes that are good to transfer at least; 0: not known; likewise @opt_io
+ * @opt_io: best transfer size
+ * @discard: the guest may give space back
+ * @write_zeroes: the guest may have ranges zeroed without sending zeroes
+ * @write_cache: the guest starts with a cache that has to be flushed
+ * @config_wce: the guest may switch that
+ */
+struct disk_config {
+	char *serial;
+	unsigned int nr_queues;
+	unsigned int queue_size;
+	unsigned int logical_block;
+	unsigned int physical_block;
+	unsigned int min_io;
+	unsigned int opt_io;
+	bool discard;
+	bool write_zeroes;
+	bool write_cache;
+	bool config_wce;
+};
+
+/**
+ * struct drive_config - one `-drive`
+ * @path: the image
+ * @format: its format; NULL: find out
+ * @id: NULL, or the name for `-device`
+ * @readonly: no writes
+ * @direct: past the host's page cache
+ * @unsafe: the guest's flushes are ignored
+ * @snapshot: writes go to a temporary file
+ * @aio: who does the transfers
+ * @werror: on errors of writes
+ * @rerror: on errors of reads
+ * @on_device: if=none: a `-device` makes the disk; else one is made anyway
+ * @used: a `-device` has named it
+ * @disk: the disk
+ */
 struct drive_config {
 	char *path;
+	char *format;
+	char *id;
 	bool readonly;
-	char *format;		/* NULL: find out */
+	bool direct;
+	bool unsafe;
+	bool snapshot;
+	enum drive_aio aio;
+	enum drive_error werror;
+	enum drive_error rerror;
+	bool on_device;
+	bool used;
+	struct disk_config disk;
 };
+
+/** drive_config_free() - free its strings */
+void drive_config_free(struct drive_config *d);
 
 struct device_model;
 
@@ -96,6 +167,7 @@ struct device_config {
  * @nr_chardevs: entries of @chardev
  * @drive: disks in order
  * @nr_drives: entries of @drive
+ * @snapshot: as if every drive had snapshot=on
  * @device: `-device`, in order
  * @nr_devices: entries of @device
  * @net: networks and the devices on them
@@ -126,6 +198,7 @@ struct config {
 	unsigned int nr_chardevs;
 	struct drive_config drive[MAX_DRIVES];
 	unsigned int nr_drives;
+	bool snapshot;
 	struct device_config device[MAX_DEVICES];
 	unsigned int nr_devices;
 	struct net_config net;

@@ -12,10 +12,12 @@
 #include "machine.h"
 #include "report.h"
 #include "types.h"
+#include "virtio/blk.h"
 #include "virtio/net.h"
 
 /* One row each; a model's file exports the row. */
 static const struct device_model *const models[] = {
+	&virtio_blk_model,
 	&virtio_net_model,
 	NULL,
 };

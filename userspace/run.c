@@ -33,7 +33,8 @@ static int open_disks(struct machine *m)
 
 	for (i = 0; i < m->cfg->nr_drives; i++) {
 		const struct drive_config *d = &m->cfg->drive[i];
-		struct block_options opts = { .format = d->format, .readonly = d->readonly };
+		struct block_options opts = { .format = d->format, .readonly = d->readonly,
+					      .direct = d->direct };
 
 		m->disk[i] = block_open(d->path, &opts);
 		if (!m->disk[i])

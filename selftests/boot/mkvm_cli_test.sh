@@ -162,7 +162,30 @@ refuse "disk that is no whole number of sectors" "no multiple of 512" $k -hda od
 refuse "-drive without file" "file= is missing" $k -drive format=raw,if=virtio
 refuse "unsupported format" "format 'qcow2' is not supported" $k -drive file=disk.img,format=qcow2
 refuse "unsupported interface" "interface 'ide' is not supported" $k -drive file=disk.img,if=ide
-refuse "unknown key" "key 'cache' is not supported" $k -drive file=disk.img,cache=none
+refuse "unknown key" "key 'copy-on-read' is not supported" $k -drive file=disk.img,copy-on-read=on
+for bad in cache=fast aio=native discard=yes werror=retry rerror=enospc media=cdrom detect-zeroes=on index=2 snapshot=on; do
+	refuse "-drive $bad" "is not supported" $k -drive file=disk.img,$bad
+done
+for good in cache=writeback cache=writethrough cache=unsafe aio=threads discard=unmap discard=ignore \
+	detect-zeroes=off werror=enospc,rerror=report werror=stop,rerror=stop werror=ignore serial=0123456789; do
+	refuse "-drive $good is understood" "cannot open $none" $k -drive file=disk.img,$good
+done
+refuse "a serial number that is too long" "at most 20 bytes" $k -drive file=disk.img,serial=012345678901234567890
+refuse "if=none without id" "needs an id=" $k -drive file=disk.img,if=none
+refuse "a drive that nothing uses" "nothing uses it" $k -drive file=disk.img,if=none,id=d
+refuse "two drives of one id" "id 'd' is taken" $k -drive file=disk.img,id=d -drive file=disk.img,id=d
+d="$k -drive file=disk.img,if=none,id=d"
+refuse "a disk without a drive" "drive= is missing" $k -device virtio-blk-pci
+refuse "a drive that does not exist" "no -drive with this id" $d -device virtio-blk-pci,drive=e
+refuse "a drive that has a disk" "give it if=none" $k -drive file=disk.img,id=d -device virtio-blk-pci,drive=d
+refuse "a drive for two devices" "another device uses it" $d -device virtio-blk-pci,drive=d \
+	-device virtio-blk-pci,drive=d
+for bad in num-queues=0 num-queues=65 queue-size=2048 queue-size=100 logical_block_size=100 \
+	logical_block_size=1000 min_io_size=100 discard=maybe write-cache=auto bootindex=1; do
+	refuse "-device virtio-blk-pci,$bad" "${bad%%=*}" $d -device virtio-blk-pci,drive=d,$bad
+done
+refuse "a disk with everything is understood" "cannot open $none" $d \
+	-device virtio-blk-pci,drive=d,serial=x,num-queues=4,queue-size=1024,logical_block_size=4096,physical_block_size=4096,write-cache=off,config-wce=off,discard=on,write-zeroes=off
 refuse "key without value" "'readonly' has no value" $k -drive file=disk.img,readonly
 refuse "readonly that is neither on nor off" "on or off" $k -drive file=disk.img,readonly=yes
 truncate -s 1M q.img && put q.img 0 'QFI\373'

@@ -74,12 +74,13 @@ wanted="$*"
 name=''
 cp guest-root.img "$work/root.img"
 dd if=/dev/zero of="$work/data.img" bs=1M count=8 2>/dev/null
+dd if=/dev/zero of="$work/extra.img" bs=1M count=0 seek=32 2>/dev/null
 while read -r word rest <&3; do
 	case "$word" in
 	''|'#'*) ;;
 	case) run_case; new_case "$rest" ;;
 	smp) smp=$rest ;;
-	option) options="$options $rest" ;;
+	option) options="$options $(echo "$rest" | sed "s|@|$work/|g")" ;;
 	append) append="$append $rest" ;;
 	script) script=$rest ;;
 	exit) want_exit=$rest ;;

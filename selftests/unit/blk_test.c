@@ -1,192 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Owns the tests of the VMM's disks: requests go to the right bytes of the image, and what a
- * hostile driver sends gets an error and touches nothing. The transport is a stand-in.
+ * hostile driver sends gets an error and touches nothing. All of it by io_uring and by threads.
  */
-#include <sched.h>
-#include <time.h>
-#include <unistd.h>
+#include "blk_driver.h"
 
-#include "block/block.h"
-#include "machine.h"
-#include "sandbox.h"
-#include "tap.h"
-#include "virtio/blk.h"
-#include "virtio/device.h"
-#include "virtio/pci.h"
-
-#define RAM_SIZE	0x80000ULL
 #define SECTORS		64
-#define DESC		0x1000ULL
-#define AVAIL		0x2000ULL
-#define USED		0x3000ULL
-#define HEADER		0x4000ULL
-#define STATUS		0x4100ULL
-#define DATA		0x8000ULL
-
-#define T_IN		0
-#define T_OUT		1
-#define T_FLUSH		4
-#define T_GET_ID	8
-
-#define F_NEXT		1
-#define F_WRITE		2
-
-static struct machine m;
-static struct config cfg;
-static struct virtio_dev *dev;
-static const struct device_ops *ops;
-static void *disk;
-static unsigned int nr_desc;
-static u16 avail_idx;
-
-void sandbox_thread(enum sandbox_kind kind)
-{
-	(void)kind;
-}
-
-int report(const char *fmt, ...)
-{
-	(void)fmt;
-	return -1;
-}
-
-int machine_add_device(struct machine *machine, const struct device_ops *device_ops, void *opaque)
-{
-	(void)machine;
-	ops = device_ops;
-	disk = opaque;
-	return 0;
-}
-
-static void interrupt(void *opaque, unsigned int queue)
-{
-	(void)opaque;
-	(void)queue;
-}
-
-static void config_interrupt(void *opaque)
-{
-	(void)opaque;
-}
-
-static const struct virtio_transport transport = {
-	.queue_interrupt = interrupt, .config_interrupt = config_interrupt,
-};
-
-struct virtio_pci *virtio_pci_create(struct machine *machine, struct virtio_dev *d, u32 class_code)
-{
-	(void)machine;
-	(void)class_code;
-	d->transport = &transport;
-	dev = d;
-	return (struct virtio_pci *)d;
-}
-
-void virtio_pci_destroy(struct virtio_pci *vpci)
-{
-	(void)vpci;
-}
-
-void virtio_pci_reset(struct virtio_pci *vpci)
-{
-	(void)vpci;
-	pthread_mutex_lock(&dev->lock);
-	virtio_reset(dev);
-	pthread_mutex_unlock(&dev->lock);
-}
-
-static u8 *at(gpa_t gpa)
-{
-	return m.mem.ram[0].hva + gpa;
-}
-
-/* A driver's initialisation; forgets all descriptors. */
-static void start(void)
-{
-	ops->reset(disk);
-	pthread_mutex_lock(&dev->lock);
-	memset(at(0), 0, 0x8000);
-	nr_desc = 0;
-	avail_idx = 0;
-	virtio_set_status(dev, 3);
-	virtio_set_features(dev, 0, (u32)dev->offered & ~(u32)VIRTIO_EVENT_IDX);
-	virtio_set_features(dev, 1, VIRTIO_VERSION_1 >> 32);
-	virtio_set_status(dev, 11);
-	dev->queue[0].desc_gpa = DESC;
-	dev->queue[0].avail_gpa = AVAIL;
-	dev->queue[0].used_gpa = USED;
-	virtio_enable_queue(dev, 0);
-	virtio_set_status(dev, 15);
-	pthread_mutex_unlock(&dev->lock);
-}
-
-static void add(u64 addr, u32 len, u16 flags)
-{
-	struct {
-		u64 addr;
-		u32 len;
-		u16 flags;
-		u16 next;
-	} d = { addr, len, flags, (u16)(nr_desc + 1) };
-
-	memcpy(at(DESC + 16 * nr_desc), &d, sizeof(d));
-	nr_desc++;
-}
-
-/* Offer the chain that starts at descriptor 0. True if it comes back within five seconds. */
-static bool submit(void)
-{
-	u16 *avail = (u16 *)at(AVAIL), *used = (u16 *)at(USED);
-	struct timespec begin, now;
-
-	avail[2 + avail_idx % 128] = 0;
-	avail_idx++;
-	__atomic_store_n(&avail[1], avail_idx, __ATOMIC_RELEASE);
-	dev->ops->notify(dev->opaque, 0);
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	do {
-		bool failed;
-
-		if (__atomic_load_n(&used[1], __ATOMIC_ACQUIRE) == avail_idx) {
-			nr_desc = 0;
-			return true;
-		}
-		pthread_mutex_lock(&dev->lock);
-		failed = dev->status & VIRTIO_NEEDS_RESET;
-		pthread_mutex_unlock(&dev->lock);
-		if (failed)
-			return false;
-		sched_yield();
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (now.tv_sec - begin.tv_sec < 5);
-	return false;
-}
-
-static void header(u32 type, u64 sector)
-{
-	memcpy(at(HEADER), &type, 4);
-	memset(at(HEADER + 4), 0, 4);
-	memcpy(at(HEADER + 8), &sector, 8);
-	*at(STATUS) = 0xee;
-}
-
-/* One plain request: header, data, status byte. Its status, or -1 if it never came back. */
-static int request(u32 type, u64 sector, u32 len)
-{
-	header(type, sector);
-	add(HEADER, 16, F_NEXT);
-	if (len)
-		add(DATA, len, type == T_OUT ? F_NEXT : F_NEXT | F_WRITE);
-	add(STATUS, 1, F_WRITE);
-	return submit() ? *at(STATUS) : -1;
-}
 
 static u32 written(void)
 {
 	u32 len;
 
-	memcpy(&len, at(USED + 4 + 8 * ((avail_idx - 1u) % 128) + 4), 4);
+	memcpy(&len, at(USED + 4 + 8 * ((avail_idx[cur] - 1u) % QUEUE_SIZE) + 4), 4);
 	return len;
 }
 
@@ -246,7 +71,7 @@ static void test_bad(void)
 
 	header(T_IN, 0);
 	add(HEADER, 16, 0);
-	tap_ok(!submit() && (dev->status & VIRTIO_NEEDS_RESET), "no status byte: it gives up");
+	tap_ok(!submit() && device_failed(), "no status byte: it gives up");
 	tap_ok(request(T_FLUSH, 0, 0) < 0, "and stays silent");
 	start();
 	tap_eq(request(T_FLUSH, 0, 0), 0, "until a reset");
@@ -275,10 +100,10 @@ static void test_random(void)
 	for (i = 0; i < 3000; i++) {
 		unsigned int n = 1 + (unsigned int)random() % 5;
 
-		if (!(i % 8) || (dev->status & VIRTIO_NEEDS_RESET))
+		if (!(i % 8) || device_failed())
 			start();
 		header((u32)random() % 10, (u64)random() % (SECTORS + 4));
-		nr_desc = 0;
+		nr_desc[cur] = 0;
 		add(HEADER, 16, F_NEXT);
 		for (j = 0; j < n; j++)
 			add(DATA + (u64)random() % 0x1000, (u32)random() % 2048,
@@ -290,6 +115,132 @@ static void test_random(void)
 	       answered);
 }
 
+static u32 config32(unsigned int offset)
+{
+	u32 value = 0;
+
+	pthread_mutex_lock(&dev->lock);
+	dev->ops->config_read(dev->opaque, offset, &value, 4);
+	pthread_mutex_unlock(&dev->lock);
+	return value;
+}
+
+static void test_config(void)
+{
+	start();
+	tap_eq(config32(0), SECTORS, "capacity");
+	tap_eq(config32(12), 254, "buffers of a request");
+	tap_eq(config32(20), 512, "block size");
+	tap_eq(config32(24) & 0xff, 3, "eight of them are a physical one");
+	tap_eq(config32(32) >> 16, NR_QUEUES, "queues");
+	tap_ok(config32(36) == BLK_MAX_RANGE_SECTORS && config32(40) == 1 && config32(44) == 8,
+	       "limits of discards");
+	tap_ok(config32(48) == BLK_MAX_RANGE_SECTORS && config32(52) == 1 && config32(56) == 1,
+	       "and of writes of zeroes, which may unmap");
+	tap_eq(config32(32) & 0xff, 1, "the cache is on");
+	tap_ok((dev->offered & (BIT(5) | BIT(12) | BIT(13) | BIT(14) | BIT(9) | BIT(11))) ==
+	       (BIT(12) | BIT(13) | BIT(14) | BIT(9) | BIT(11)), "the features say so");
+}
+
+static void test_ranges(void)
+{
+	unsigned int i;
+
+	start();
+	memset(at(DATA), 0xa5, 4096);
+	tap_eq(request(T_OUT, 8, 4096), 0, "four KiB are written");
+	tap_eq(request_range(T_ZEROES, 9, 2, 0), 0, "two sectors are zeroed");
+	tap_eq(request(T_IN, 8, 4096), 0, "read back");
+	for (i = 0; i < 4096 && at(DATA)[i] == (i / 512 == 1 || i / 512 == 2 ? 0 : 0xa5); i++)
+		;
+	tap_eq(i, 4096, "these and no others");
+	tap_eq(request_range(T_ZEROES, 8, 8, 1), 0, "with unmap");
+	tap_ok(!request(T_IN, 8, 4096) && filled(0, 4096), "they read as zeroes");
+	tap_eq(request_range(T_DISCARD, 8, 8, 0), 0, "a discard");
+	tap_eq(request_range(T_DISCARD, 8, 8, 1), 2, "with the unmap bit: not supported");
+	tap_eq(request_range(T_ZEROES, 8, 8, 2), 2, "an unknown bit: not supported");
+	tap_eq(request_range(T_DISCARD, SECTORS, 1, 0), 1, "behind the end");
+	tap_eq(request_range(T_DISCARD, SECTORS - 1, 2, 0), 1, "across it");
+	tap_eq(request_range(T_ZEROES, UINT64_MAX, 2, 0), 1, "a range that wraps");
+	tap_eq(request_range(T_ZEROES, 0, UINT32_MAX, 0), 1, "one longer than the limit");
+	tap_eq(request_range(T_DISCARD, 4, 0, 0), 0, "an empty one does nothing");
+	tap_eq(request(T_DISCARD, 0, 15), 1, "15 bytes are no range");
+	tap_eq(request(T_DISCARD, 0, 32), 1, "two are more than the limit");
+	tap_eq(request(T_ZEROES, 0, 0), 1, "none is too few");
+	tap_ok(!request(T_IN, 5, 512) && filled(5, 512), "none of them touched the disk");
+	not_accepted = BIT(13) | BIT(14);
+	start();
+	tap_ok(request_range(T_DISCARD, 8, 8, 0) == 2 && request_range(T_ZEROES, 8, 8, 0) == 2,
+	       "a driver that did not ask for it does not get it");
+	not_accepted = 0;
+}
+
+/* Both queues at once, a chain of requests each. */
+static void *queue_traffic(void *opaque)
+{
+	unsigned int i, wrong = 0;
+
+	cur = *(unsigned int *)opaque;
+	for (i = 0; i < 500; i++) {
+		u8 byte = (u8)(cur * 100 + i);
+		u64 sector = 16 + cur * 8 + i % 8;
+
+		memset(at(DATA), byte, 512);
+		wrong += request(T_OUT, sector, 512) != 0;
+		memset(at(DATA), 0, 512);
+		wrong += request(T_IN, sector, 512) != 0 || !filled(byte, 512);
+	}
+	return (void *)(uintptr_t)wrong;
+}
+
+static void test_two_queues(void)
+{
+	unsigned int nr[NR_QUEUES] = { 0, 1 }, i;
+	pthread_t thread[NR_QUEUES];
+	void *wrong, *all = NULL;
+
+	start();
+	for (i = 0; i < NR_QUEUES; i++)
+		if (pthread_create(&thread[i], NULL, queue_traffic, &nr[i]))
+			tap_bail("no thread");
+	for (i = 0; i < NR_QUEUES; i++) {
+		pthread_join(thread[i], &wrong);
+		all = wrong ? wrong : all;
+	}
+	tap_ok(!all, "two queues at once");
+}
+
+/* As many requests as the queue holds, in one batch, then a reset in the middle of another. */
+static void test_batch(void)
+{
+	unsigned int i, round, wrong = 0;
+
+	for (round = 0; round < 50; round++) {
+		start();
+		for (i = 0; i < QUEUE_SIZE / 3; i++) {
+			header(T_IN, 0);
+			add(HEADER, 16, F_NEXT);
+			add(DATA + 512 * i, 512, F_NEXT | F_WRITE);
+			add(HEADER + 0x200 + i, 1, F_WRITE);
+			*at(HEADER + 0x200 + i) = 0xee;
+		}
+		for (i = 0; i < QUEUE_SIZE / 3; i++)
+			offer((u16)(3 * i));
+		if (round % 2) {
+			reset();
+			memset(at(HEADER + 0x200), 0x55, QUEUE_SIZE);
+			sched_yield();
+			for (i = 0; i < QUEUE_SIZE / 3; i++)
+				wrong += *at(HEADER + 0x200 + i) != 0x55;
+			continue;
+		}
+		wrong += !wait_used(5);
+		for (i = 0; i < QUEUE_SIZE / 3; i++)
+			wrong += *at(HEADER + 0x200 + i) != 0;
+	}
+	tap_ok(!wrong, "batches of requests, and resets in the middle of them");
+}
+
 static struct block *open_raw(const char *path, bool readonly)
 {
 	struct block_options opts = { .format = "raw", .readonly = readonly };
@@ -297,41 +248,28 @@ static struct block *open_raw(const char *path, bool readonly)
 	return block_open(path, &opts);
 }
 
-static void open_disk(const char *path, bool readonly)
+static void fill_image(int fd)
 {
-	m.disk[0] = open_raw(path, readonly);
-	if (!m.disk[0] || virtio_blks_create(&m) || ops->start(disk))
-		tap_bail("no disk");
-}
-
-static void close_disk(void)
-{
-	ops->destroy(disk);
-	block_close(m.disk[0]);
-}
-
-int main(void)
-{
-	char path[] = "/tmp/blk_test.XXXXXX";
-	int fd = mkstemp(path), i;
 	u8 block[512];
+	int i;
 
 	for (i = 0; i < SECTORS; i++) {
 		memset(block, i, sizeof(block));
-		if (fd < 0 || write(fd, block, sizeof(block)) != (ssize_t)sizeof(block))
+		if (fd < 0 || pwrite(fd, block, sizeof(block), i * 512) != (ssize_t)sizeof(block))
 			tap_bail("no image");
 	}
-	m.cfg = &cfg;
-	cfg.nr_drives = 1;
-	m.mem.nr = 1;
-	m.mem.ram[0] = (struct guest_ram){ 0, RAM_SIZE, aligned_alloc(4096, RAM_SIZE) };
-	if (!m.mem.ram[0].hva)
-		tap_bail("no memory");
-	memset(m.mem.ram[0].hva, 0, RAM_SIZE);
-	tap_plan(0);
-	open_disk(path, false);
+}
+
+static void test_all(const char *path, int fd)
+{
+	fill_image(fd);
+	open_disk(open_raw(path, false));
+	test_config();
 	test_good(path);
 	test_bad();
+	test_ranges();
+	test_batch();
+	test_two_queues();
 	tap_ok(!open_raw(path, false), "a second writer is refused");
 	tap_ok(!open_raw(path, true), "and a reader");
 	test_random();
@@ -339,12 +277,26 @@ int main(void)
 		tap_bail("cannot cut the image");
 	start();
 	tap_eq(request(T_IN, 20, 512), 1, "an image cut behind our back gives an error");
+	tap_eq(request(T_IN, 2, 512), 0, "to that request alone");
 	close_disk();
-	open_disk(path, true);
+	open_disk(open_raw(path, true));
 	start();
 	tap_ok((dev->offered & BIT(5)) && request(T_OUT, 0, 512) == 1, "read-only: no writes");
 	tap_eq(request(T_IN, 0, 512), 0, "but read");
+	tap_ok(!(dev->offered & (BIT(11) | BIT(13) | BIT(14))), "no cache to switch, no discards");
 	close_disk();
+}
+
+int main(void)
+{
+	char path[] = "/tmp/blk_test.XXXXXX";
+	int fd = mkstemp(path);
+
+	set_up_machine();
+	tap_plan(0);
+	test_all(path, fd);
+	cfg.drive[0].aio = DRIVE_AIO_THREADS;
+	test_all(path, fd);
 	unlink(path);
 	close(fd);
 	free(m.mem.ram[0].hva);

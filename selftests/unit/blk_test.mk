@@ -1,5 +1,7 @@
-blk_test_SRCS = ../userspace/virtio/blk.c ../userspace/virtio/device.c \
-	../userspace/virtio/virtqueue.c ../userspace/block/raw.c ../userspace/block/vdi.c \
-	../userspace/block/vmdk.c ../userspace/block/vhd.c ../userspace/block/block.c \
-	../userspace/block/file.c ../userspace/iov.c ../userspace/config_parse.c ../userspace/guest_mem.c
-blk_test_CFLAGS = -D_GNU_SOURCE -I../userspace -pthread
+blk_SRCS = $(addprefix ../userspace/, virtio/blk.c virtio/blk_queue.c virtio/device.c \
+	virtio/virtqueue.c iov.c config_parse.c guest_mem.c) $(wildcard ../userspace/block/*.c)
+blk_LIBS = -luring -lz -lzstd -ljansson
+blk_CFLAGS = -D_GNU_SOURCE -I../userspace -pthread
+blk_test_SRCS = $(blk_SRCS)
+blk_test_CFLAGS = $(blk_CFLAGS)
+blk_test_LIBS = $(blk_LIBS)

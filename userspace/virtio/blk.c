@@ -1,299 +1,305 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Virtio disks: requests from the queue to a block back end, in a thread per disk.
+ * Virtio disks: configuration space, features, and the life of the device.
  *
  * Source: Virtual I/O Device (VIRTIO) Version 1.2, "Block Device".
  */
 #include <endian.h>
-#include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "block/block.h"
+#include "block/format.h"
 #include "machine.h"
 #include "report.h"
-#include "sandbox.h"
 #include "types.h"
 #include "virtio/blk.h"
-#include "virtio/device.h"
 #include "virtio/pci.h"
 
 #define BLK_TYPE		2
 #define CLASS_STORAGE		0x018000	/* mass storage, other */
-#define QUEUE_SIZE		128
-#define SEG_MAX			(QUEUE_SIZE - 2)	/* header and status take one each */
+#define DEFAULT_MAX_QUEUES	4u
+/* Blocking calls at once: few beside a ring, more where all requests are such calls. */
+#define POOL_WITH_RING		8
+#define POOL_WITHOUT_RING	16
 
-#define F_SEG_MAX		BIT_ULL(2)
-#define F_RO			BIT_ULL(5)
-#define F_BLK_SIZE		BIT_ULL(6)
-#define F_FLUSH			BIT_ULL(9)
+/* ---- configuration space ---------------------------------------------------------------------- */
 
-#define T_IN			0
-#define T_OUT			1
-#define T_FLUSH			4
-#define T_GET_ID		8
-
-#define S_OK			0
-#define S_IOERR			1
-#define S_UNSUPP		2
-
-#define ID_SIZE			20
-
-struct request_header {
-	u32 type;
-	u32 reserved;
-	u64 sector;
-};
-
-/* Up to blk_size; the fields behind it belong to features that are not offered. */
-struct blk_config {
-	u64 capacity;
-	u32 size_max;
-	u32 seg_max;
-	u32 geometry;
-	u32 blk_size;
-};
-
-/**
- * struct virtio_blk - one disk
- * @kick_fd: eventfd: the driver added requests, or the thread shall end
- * @quit: the thread shall end
- * @chain: the request in work; thread only
- */
-struct virtio_blk {
-	struct virtio_dev dev;
-	struct virtio_pci *pci;
-	struct block *blk;
-	struct blk_config config;
-	char id[ID_SIZE + 1];
-	int kick_fd;
-	atomic_bool quit;
-	bool started;
-	pthread_t thread;
-	struct virtq_chain chain;
-};
-
-/* Read or write: @in_len is what the device may write, without the status byte. */
-static u8 transfer(struct virtio_blk *vblk, const struct request_header *h, u64 in_len,
-		   u32 *written)
+static void blk_config_read(void *opaque, unsigned int offset, void *buf, unsigned int len)
 {
-	const struct virtq_chain *c = &vblk->chain;
-	bool write = le32toh(h->type) == T_OUT;
-	u64 sector = le64toh(h->sector), capacity = vblk->blk->size / SECTOR_SIZE;
-	u64 len = write ? c->out_len - sizeof(*h) : in_len;
-	struct iovec iov[QUEUE_SIZE];
-	unsigned int n;
-	int err;
+	struct virtio_blk *disk = opaque;
 
-	if (len % SECTOR_SIZE || sector > capacity || len / SECTOR_SIZE > capacity - sector ||
-	    len > INT32_MAX)
-		return S_IOERR;
-	if (write && vblk->blk->readonly)
-		return S_IOERR;
-	if (write) {
-		n = virtq_slice(c->iov, c->nr_out, sizeof(*h), len, iov);
-		err = block_writev(vblk->blk, iov, n, sector * SECTOR_SIZE);
-	} else {
-		n = virtq_slice(c->iov + c->nr_out, c->nr_in, 0, len, iov);
-		err = block_readv(vblk->blk, iov, n, sector * SECTOR_SIZE);
-		if (!err)
-			*written = (u32)len;
-	}
-	return err ? S_IOERR : S_OK;
+	memcpy(buf, (const u8 *)&disk->config + offset, len);
 }
 
-static u8 get_id(struct virtio_blk *vblk, u64 in_len, u32 *written)
+static void set_write_cache(struct virtio_blk *disk, bool on)
 {
-	size_t len = in_len < ID_SIZE ? (size_t)in_len : ID_SIZE;
-
-	*written = (u32)virtq_write(&vblk->chain, 0, vblk->id, len);
-	return S_OK;
+	disk->config.writeback = on;
+	atomic_store(&disk->write_cache, on);
 }
 
-/*
- * Serve one request. Return bytes written to the guest, or -EPROTO if it is malformed beyond
- * answering.
- */
-static s64 serve(struct virtio_blk *vblk)
+/* The one field a driver can change, and only if it has said that it wants to. */
+static void blk_config_write(void *opaque, unsigned int offset, const void *buf, unsigned int len)
 {
-	struct request_header h;
-	u64 in_len;
-	u32 written = 0;
-	u8 status;
+	struct virtio_blk *disk = opaque;
 
-	if (virtq_read(&vblk->chain, 0, &h, sizeof(h)) != sizeof(h) || !vblk->chain.in_len)
-		return -EPROTO;
-	/* The last writable byte is the status. */
-	in_len = vblk->chain.in_len - 1;
-	switch (le32toh(h.type)) {
-	case T_IN:
-	case T_OUT:
-		status = transfer(vblk, &h, in_len, &written);
-		break;
-	case T_FLUSH:
-		status = block_flush(vblk->blk) ? S_IOERR : S_OK;
-		break;
-	case T_GET_ID:
-		status = get_id(vblk, in_len, &written);
-		break;
-	default:
-		status = S_UNSUPP;
-		break;
-	}
-	virtq_write(&vblk->chain, in_len, &status, 1);
-	return (s64)written + 1;
+	if (offset == offsetof(struct blk_config, writeback) && len == 1 &&
+	    (disk->dev.accepted & BLK_F_CONFIG_WCE))
+		set_write_cache(disk, *(const u8 *)buf & 1);
 }
 
-/*
- * Serve what is in the queue. A request is served with the queue's lock held, so a reset that has
- * taken it is complete and the device needs no stop operation.
- */
-static void drain(struct virtio_blk *vblk)
+static u64 features_of(const struct virtio_blk *disk)
 {
-	struct virtio_dev *dev = &vblk->dev;
-	struct virtqueue *vq = &dev->queue[0];
-	s64 written;
-	int ret = 0;
+	const struct disk_config *d = &disk->drive->disk;
+	u64 features = BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY;
 
-	pthread_mutex_lock(&vq->lock);
-	while (virtio_running(dev) && !atomic_load(&vblk->quit)) {
-		virtqueue_quiet(vq);
-		while ((ret = virtqueue_pop(vq, &vblk->chain)) > 0) {
-			written = serve(vblk);
-			if (written < 0) {
-				ret = -EPROTO;
-				break;
-			}
-			virtqueue_push(vq, vblk->chain.head, (u32)written);
-		}
-		virtio_interrupt_queue(dev, 0);
-		if (ret < 0) {
-			virtio_fail(dev);
-			break;
-		}
-		if (!virtqueue_rearm(vq))
-			break;
-	}
-	pthread_mutex_unlock(&vq->lock);
+	if (disk->dev.nr_queues > 1)
+		features |= BLK_F_MQ;
+	if (disk->blk->readonly)
+		return features | BLK_F_RO;
+	return features | (d->config_wce ? BLK_F_CONFIG_WCE : 0) |
+	       (d->discard ? BLK_F_DISCARD : 0) | (d->write_zeroes ? BLK_F_WRITE_ZEROES : 0);
 }
 
-static void *blk_thread(void *opaque)
+static void fill_config(struct virtio_blk *disk)
 {
-	struct virtio_blk *vblk = opaque;
-	u64 count;
+	const struct disk_config *d = &disk->drive->disk;
+	struct blk_config *c = &disk->config;
 
-	sandbox_thread(SANDBOX_DISK);
-	while (!atomic_load(&vblk->quit)) {
-		if (read(vblk->kick_fd, &count, sizeof(count)) < 0 && errno != EINTR)
-			break;
-		drain(vblk);
-	}
-	return NULL;
+	c->capacity = htole64(disk->blk->size / SECTOR_SIZE);
+	/* Header and status take a descriptor each. */
+	c->seg_max = htole32(d->queue_size - 2);
+	c->blk_size = htole32(d->logical_block);
+	while (d->logical_block << c->physical_block_exp < d->physical_block)
+		c->physical_block_exp++;
+	c->min_io_size = htole16((u16)(d->min_io / d->logical_block));
+	c->opt_io_size = htole32(d->opt_io / d->logical_block);
+	c->num_queues = htole16((u16)disk->dev.nr_queues);
+	c->max_discard_sectors = htole32(BLK_MAX_RANGE_SECTORS);
+	c->max_discard_seg = htole32(BLK_MAX_RANGES);
+	c->discard_sector_alignment = htole32(d->physical_block / SECTOR_SIZE);
+	c->max_write_zeroes_sectors = htole32(BLK_MAX_RANGE_SECTORS);
+	c->max_write_zeroes_seg = htole32(BLK_MAX_RANGES);
+	c->write_zeroes_may_unmap = d->discard;
+	set_write_cache(disk, d->write_cache);
 }
 
-static void kick(struct virtio_blk *vblk)
-{
-	u64 one = 1;
-
-	if (write(vblk->kick_fd, &one, sizeof(one)) < 0)
-		return;
-}
+/* ---- notifications and reset ------------------------------------------------------------------ */
 
 static void blk_notify(void *opaque, unsigned int queue)
 {
-	(void)queue;
-	kick(opaque);
+	struct virtio_blk *disk = opaque;
+
+	aio_wake(&disk->queue[queue].aio);
 }
 
 static int blk_notify_fd(void *opaque, unsigned int queue)
 {
-	struct virtio_blk *vblk = opaque;
+	struct virtio_blk *disk = opaque;
 
-	(void)queue;
-	return vblk->kick_fd;
+	return disk->queue[queue].aio.event_fd;
 }
 
-static void blk_config_read(void *opaque, unsigned int offset, void *buf, unsigned int len)
+static void blk_stop(void *opaque)
 {
-	struct virtio_blk *vblk = opaque;
+	struct virtio_blk *disk = opaque;
+	unsigned int i;
 
-	memcpy(buf, (const u8 *)&vblk->config + offset, len);
+	for (i = 0; i < disk->dev.nr_queues; i++)
+		blk_queue_drain(&disk->queue[i]);
+	set_write_cache(disk, disk->drive->disk.write_cache);
+	atomic_store(&disk->complained, false);
 }
 
 static const struct virtio_ops blk_ops = {
-	.config_read = blk_config_read, .notify = blk_notify, .notify_fd = blk_notify_fd,
+	.config_read = blk_config_read, .config_write = blk_config_write, .notify = blk_notify,
+	.notify_fd = blk_notify_fd, .stop = blk_stop,
 };
+
+/* ---- as the machine sees it ------------------------------------------------------------------- */
+
+static int blk_start(void *opaque)
+{
+	struct virtio_blk *disk = opaque;
+	unsigned int i;
+
+	for (i = 0; i < disk->dev.nr_queues; i++) {
+		if (blk_queue_start(&disk->queue[i]))
+			return -1;
+	}
+	return 0;
+}
 
 static void blk_reset(void *opaque)
 {
-	struct virtio_blk *vblk = opaque;
+	struct virtio_blk *disk = opaque;
 
-	virtio_pci_reset(vblk->pci);
+	virtio_pci_reset(disk->pci);
+}
+
+static void blk_resumed(void *opaque)
+{
+	struct virtio_blk *disk = opaque;
+	unsigned int i;
+
+	atomic_store(&disk->complained, false);
+	for (i = 0; i < disk->dev.nr_queues; i++)
+		blk_queue_retry(&disk->queue[i]);
+}
+
+static u64 sum(const struct virtio_blk *disk, enum blk_count kind, size_t field)
+{
+	unsigned int i;
+	u64 n = 0;
+
+	for (i = 0; i < disk->dev.nr_queues; i++) {
+		const struct blk_stats *s = &disk->queue[i].stats[kind];
+
+		n += *(const _Atomic u64 *)(const void *)((const u8 *)s + field);
+	}
+	return n;
+}
+
+static void blk_stats(void *opaque, struct device_stats *stats)
+{
+#define FIELD(f)	offsetof(struct blk_stats, f)
+	static const struct {
+		const char *name;
+		enum blk_count kind;
+		size_t field;
+	} counters[] = {
+		{ "rd_bytes", BLK_COUNT_READ, FIELD(bytes) },
+		{ "rd_operations", BLK_COUNT_READ, FIELD(requests) },
+		{ "failed_rd_operations", BLK_COUNT_READ, FIELD(errors) },
+		{ "wr_bytes", BLK_COUNT_WRITE, FIELD(bytes) },
+		{ "wr_operations", BLK_COUNT_WRITE, FIELD(requests) },
+		{ "failed_wr_operations", BLK_COUNT_WRITE, FIELD(errors) },
+		{ "flush_operations", BLK_COUNT_FLUSH, FIELD(requests) },
+		{ "failed_flush_operations", BLK_COUNT_FLUSH, FIELD(errors) },
+		{ "unmap_bytes", BLK_COUNT_UNMAP, FIELD(bytes) },
+		{ "unmap_operations", BLK_COUNT_UNMAP, FIELD(requests) },
+		{ "failed_unmap_operations", BLK_COUNT_UNMAP, FIELD(errors) },
+	};
+#undef FIELD
+	const struct virtio_blk *disk = opaque;
+	size_t i;
+
+	stats->kind = "block";
+	snprintf(stats->name, sizeof(stats->name), "%s", disk->name);
+	stats->file = disk->drive->path;
+	stats->format = disk->blk->format->name;
+	stats->readonly = disk->blk->readonly;
+	for (i = 0; i < ARRAY_SIZE(counters); i++)
+		device_stats_add(stats, counters[i].name,
+				 sum(disk, counters[i].kind, counters[i].field));
+}
+
+static void free_disk(struct virtio_blk *disk)
+{
+	unsigned int i;
+
+	for (i = 0; i < disk->dev.nr_queues; i++)
+		blk_queue_end(&disk->queue[i]);
+	/* Its threads may still be about to wake a queue. */
+	aio_pool_destroy(disk->pool);
+	for (i = 0; disk->queue && i < disk->dev.nr_queues; i++) {
+		aio_destroy(&disk->queue[i].aio);
+		pthread_cond_destroy(&disk->queue[i].idle);
+	}
+	virtio_pci_destroy(disk->pci);
+	free(disk->queue);
+	free(disk);
 }
 
 static void blk_destroy(void *opaque)
 {
-	struct virtio_blk *vblk = opaque;
-
-	if (vblk->started) {
-		atomic_store(&vblk->quit, true);
-		kick(vblk);
-		pthread_join(vblk->thread, NULL);
-	}
-	if (vblk->kick_fd >= 0)
-		close(vblk->kick_fd);
-	virtio_pci_destroy(vblk->pci);
-	free(vblk);
-}
-
-static int blk_start(void *opaque)
-{
-	struct virtio_blk *vblk = opaque;
-	int err = pthread_create(&vblk->thread, NULL, blk_thread, vblk);
-
-	if (err)
-		return report("cannot start a disk thread: %s", strerror(err));
-	vblk->started = true;
-	return 0;
+	free_disk(opaque);
 }
 
 static const struct device_ops blk_device_ops = {
-	.start = blk_start, .reset = blk_reset, .destroy = blk_destroy,
+	.start = blk_start, .reset = blk_reset, .resumed = blk_resumed, .stats = blk_stats,
+	.destroy = blk_destroy,
 };
 
-static int blk_create(struct machine *m, struct block *blk, unsigned int nr)
-{
-	struct virtio_blk *vblk = calloc(1, sizeof(*vblk));
+/* ---- creation --------------------------------------------------------------------------------- */
 
-	if (!vblk)
+static int check_image(const struct virtio_blk *disk)
+{
+	const struct drive_config *d = disk->drive;
+	int err;
+
+	if (disk->blk->size % d->disk.logical_block)
+		return report("disk %s: %llu bytes, no multiple of logical_block_size=%u", d->path,
+			      disk->blk->size, d->disk.logical_block);
+	err = d->aio == DRIVE_AIO_RING ? aio_ring_available() : 0;
+	return err ? report("disk %s: aio=io_uring: this host has none: %s; use aio=threads",
+			    d->path, strerror(-err)) :
+		     0;
+}
+
+/* From the first allocation on, free_disk() is due. */
+static int create_queues(struct virtio_blk *disk, unsigned int nr)
+{
+	bool threads = disk->drive->aio == DRIVE_AIO_THREADS || aio_ring_available();
+	unsigned int i;
+	int err = 0;
+
+	disk->queue = calloc(nr, sizeof(disk->queue[0]));
+	disk->pool = aio_pool_create(threads ? POOL_WITHOUT_RING : POOL_WITH_RING);
+	if (!disk->queue || !disk->pool)
 		return report("out of memory");
-	vblk->blk = blk;
-	vblk->kick_fd = -1;
-	vblk->config.capacity = htole64(blk->size / SECTOR_SIZE);
-	vblk->config.seg_max = htole32(SEG_MAX);
-	vblk->config.blk_size = htole32(SECTOR_SIZE);
-	snprintf(vblk->id, sizeof(vblk->id), "mkvm-disk%u", nr);
-	vblk->dev.type = BLK_TYPE;
-	vblk->dev.offered = F_SEG_MAX | F_BLK_SIZE | F_FLUSH | (blk->readonly ? F_RO : 0);
-	vblk->dev.config_size = sizeof(vblk->config);
-	vblk->dev.nr_queues = 1;
-	vblk->dev.ops = &blk_ops;
-	vblk->dev.opaque = vblk;
-	virtio_init(&vblk->dev, &m->mem, QUEUE_SIZE);
-	vblk->pci = virtio_pci_create(m, &vblk->dev, CLASS_STORAGE);
-	if (!vblk->pci || machine_add_device(m, &blk_device_ops, vblk)) {
-		virtio_pci_destroy(vblk->pci);
-		free(vblk);
-		return -1;
+	for (i = 0; i < nr && !err; i++) {
+		disk->queue[i].disk = disk;
+		disk->queue[i].nr = i;
+		pthread_cond_init(&disk->queue[i].idle, NULL);
+		err = aio_init(&disk->queue[i].aio, disk->blk, disk->pool);
+		disk->dev.nr_queues = i + 1;
 	}
-	vblk->kick_fd = eventfd(0, EFD_CLOEXEC);
-	if (vblk->kick_fd < 0)
-		return report("cannot create an eventfd: %s", strerror(errno));
-	return 0;
+	return err ? report("cannot create an eventfd: %s", strerror(-err)) : 0;
+}
+
+static void fill_id(struct virtio_blk *disk, unsigned int nr)
+{
+	const char *serial = disk->drive->disk.serial;
+	char text[sizeof(disk->id) + 1];
+
+	snprintf(text, sizeof(text), "mkvm-disk%u", nr);
+	serial = serial ? serial : text;
+	memcpy(disk->id, serial, strnlen(serial, sizeof(disk->id)));
+	snprintf(disk->name, sizeof(disk->name), "vd%c", 'a' + (char)nr);
+}
+
+int blk_create(struct machine *m, unsigned int nr)
+{
+	const struct drive_config *drive = &m->cfg->drive[nr];
+	unsigned int nr_queues = drive->disk.nr_queues;
+	struct virtio_blk *disk = calloc(1, sizeof(*disk));
+
+	if (!disk)
+		return report("out of memory");
+	disk->m = m;
+	disk->drive = drive;
+	disk->blk = m->disk[nr];
+	if (!nr_queues)
+		nr_queues = m->cfg->nr_vcpus < DEFAULT_MAX_QUEUES ? m->cfg->nr_vcpus :
+								    DEFAULT_MAX_QUEUES;
+	fill_id(disk, nr);
+	if (check_image(disk) || create_queues(disk, nr_queues))
+		goto fail;
+	fill_config(disk);
+	disk->dev.type = BLK_TYPE;
+	disk->dev.offered = features_of(disk);
+	disk->dev.config_size = sizeof(disk->config);
+	disk->dev.ops = &blk_ops;
+	disk->dev.opaque = disk;
+	virtio_init(&disk->dev, &m->mem, (u16)drive->disk.queue_size);
+	disk->pci = virtio_pci_create(m, &disk->dev, CLASS_STORAGE);
+	if (disk->pci && !machine_add_device(m, &blk_device_ops, disk))
+		return 0;
+fail:
+	free_disk(disk);
+	return -1;
 }
 
 int virtio_blks_create(struct machine *m)
@@ -301,7 +307,7 @@ int virtio_blks_create(struct machine *m)
 	unsigned int i;
 
 	for (i = 0; i < m->cfg->nr_drives; i++) {
-		if (blk_create(m, m->disk[i], i))
+		if (!m->cfg->drive[i].on_device && blk_create(m, i))
 			return -1;
 	}
 	return 0;
