@@ -5,3 +5,6 @@ blk_CFLAGS = -D_GNU_SOURCE -I../userspace -pthread
 blk_test_SRCS = $(blk_SRCS)
 blk_test_CFLAGS = $(blk_CFLAGS)
 blk_test_LIBS = $(blk_LIBS)
+blk_fault_test_SRCS = $(blk_SRCS)
+blk_fault_test_CFLAGS = $(blk_CFLAGS)
+blk_fault_test_LIBS = $(blk_LIBS)
