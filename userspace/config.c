@@ -116,6 +116,10 @@ static const struct run_option run_options[] = {
 	PARSE("vga", config_parse_vga),
 	FLAG("no-reboot", no_reboot),
 	STRING("pidfile", pidfile),
+	FLAG("daemonize", daemonize),
+	FLAG("S", start_paused),
+	PARSE("qmp", config_parse_qmp),
+	PARSE("monitor", config_parse_monitor),
 	PARSE("user", config_parse_user),
 	PARSE("runas", config_parse_user),
 	STRING("chroot", chroot),
@@ -225,7 +229,7 @@ static int set_defaults(struct config *cfg)
 	cfg->nr_vcpus = 1;
 	cfg->nr_cores = 1;
 	cfg->nr_threads = 1;
-	return config_set_string(&cfg->name, "mkvm") || config_set_string(&cfg->accel, "minikvm") ||
+	return config_set_string(&cfg->accel, "minikvm") ||
 	       config_set_string(&cfg->append, "");
 }
 
@@ -240,7 +244,22 @@ static enum chardev_kind default_serial(const struct config *cfg)
 		if (cfg->chardev[i].kind == CHARDEV_STDIO)
 			return CHARDEV_NULL;
 	}
-	return CHARDEV_STDIO;
+	return cfg->daemonize ? CHARDEV_NULL : CHARDEV_STDIO;
+}
+
+static bool uses_terminal(const struct config *cfg)
+{
+	unsigned int i;
+
+	for (i = 0; i < cfg->nr_serials; i++) {
+		if (cfg->serial[i].kind == CHARDEV_STDIO)
+			return true;
+	}
+	for (i = 0; i < cfg->nr_chardevs; i++) {
+		if (cfg->chardev[i].kind == CHARDEV_STDIO)
+			return true;
+	}
+	return false;
 }
 
 static int finish(struct config *cfg)
@@ -249,8 +268,11 @@ static int finish(struct config *cfg)
 		return report("no kernel; give one with -kernel FILE (see 'mkvm run -help')");
 	if (!cfg->nr_serials)
 		cfg->serial[cfg->nr_serials++].kind = default_serial(cfg);
-	return config_check_chardevs(cfg) || config_check_devices(cfg) ||
-			       config_check_drives(cfg) || config_net_finish(cfg) ?
+	if (cfg->daemonize && uses_terminal(cfg))
+		return report("stdio cannot be used with -daemonize; see 'mkvm console'");
+	return config_default_name(cfg) || config_check_chardevs(cfg) ||
+			       config_check_devices(cfg) || config_check_drives(cfg) ||
+			       config_net_finish(cfg) ?
 		       -1 :
 		       0;
 }
@@ -327,6 +349,8 @@ void config_free(struct config *cfg)
 	unsigned int i;
 
 	free(cfg->name);
+	free(cfg->process);
+	free(cfg->qmp);
 	free(cfg->kernel);
 	free(cfg->initrd);
 	free(cfg->append);

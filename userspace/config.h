@@ -143,6 +143,11 @@ struct device_config {
 /**
  * struct config - parsed and checked options; owns its strings
  * @name: the guest's name
+ * @name_given: it is the user's; otherwise it is made from the process id
+ * @process: name of the process, or NULL
+ * @daemonize: run in the background
+ * @start_paused: wait for `cont`
+ * @qmp: path of a second control socket, or NULL
  * @kernel: path
  * @initrd: path or NULL
  * @append: kernel command line, "" if none
@@ -174,6 +179,11 @@ struct device_config {
  */
 struct config {
 	char *name;
+	bool name_given;
+	char *process;
+	bool daemonize;
+	bool start_paused;
+	char *qmp;
 	char *kernel;
 	char *initrd;
 	char *append;
@@ -221,6 +231,9 @@ enum config_result config_parse(struct config *cfg, int argc, char **argv);
 /** config_print_options() - a line on stdout for each option that is not refused: its name, and
  *	"value" or "flag" */
 void config_print_options(void);
+
+/** config_default_name() - name the machine after this process, if -name was not given */
+int config_default_name(struct config *cfg);
 
 /** config_free() - free the strings; harmless after a failed config_parse() */
 void config_free(struct config *cfg);

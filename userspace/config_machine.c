@@ -160,21 +160,6 @@ int config_parse_cpu(struct config *cfg, const char *arg)
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 
-static int set_name(struct config *cfg, const char *arg, const char *s)
-{
-	size_t len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-	if (!len || s[len] || len > 64 || *s == '.' || *s == '-')
-		return report("-name %s: use 1 to 64 letters, digits, '_', '.' or '-' (not first)",
-			      arg);
-	return config_set_string(&cfg->name, s);
-}
-
-int config_parse_name(struct config *cfg, const char *arg)
-{
-	return set_name(cfg, arg, strncmp(arg, "guest=", 6) ? arg : arg + 6);
-}
-
 static int set_accel(struct config *cfg, const char *option, const char *arg, const char *name)
 {
 	if (strcmp(name, "minikvm") && strcmp(name, "kvm") && !strchr(name, '/'))

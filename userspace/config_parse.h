@@ -110,7 +110,6 @@ int config_parse_memory(struct config *cfg, const char *arg);
 int config_parse_overcommit(struct config *cfg, const char *arg);
 int config_parse_smp(struct config *cfg, const char *arg);
 int config_parse_cpu(struct config *cfg, const char *arg);
-int config_parse_name(struct config *cfg, const char *arg);
 int config_parse_accel(struct config *cfg, const char *arg);
 int config_parse_machine(struct config *cfg, const char *arg);
 int config_parse_rtc(struct config *cfg, const char *arg);
@@ -118,5 +117,10 @@ int config_parse_display(struct config *cfg, const char *arg);
 int config_parse_vga(struct config *cfg, const char *arg);
 int config_parse_user(struct config *cfg, const char *arg);
 int config_parse_sandbox(struct config *cfg, const char *arg);
+
+/* config_control.c */
+int config_parse_name(struct config *cfg, const char *arg);
+int config_parse_qmp(struct config *cfg, const char *arg);
+int config_parse_monitor(struct config *cfg, const char *arg);
 
 #endif

@@ -113,6 +113,7 @@ struct device_ops {
  * @console: what the guest wrote to @console_port; NULL: `mkvm console` has nothing to show
  * @console_port: the back end of the first serial port that is not the user's terminal
  * @vcpu: cfg->nr_vcpus of them, while the guest runs
+ * @host_asked: the event was asked for on the control socket, not by the guest; main thread
  * @pause: whether the guest runs, see pause.h
  * @event: enum machine_event, see machine_post()
  * @device: the devices, in the order they were made
@@ -138,6 +139,7 @@ struct machine {
 	struct console *console;
 	struct chardev *console_port;
 	struct vcpu *vcpu;
+	bool host_asked;
 	struct pause_state pause;
 	atomic_int event;
 	struct {

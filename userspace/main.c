@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "control/client.h"
 #include "img/img.h"
 #include "report.h"
 #include "run.h"
@@ -16,16 +17,31 @@
 static const char help_text[] =
 	"Usage: mkvm COMMAND [options]\n"
 	"\n"
-	"  run        run a virtual machine ('mkvm run -help' lists its options)\n"
-	"  img        make, examine and change disk images ('mkvm img --help')\n"
-	"  help       this text\n"
-	"  version    version of mkvm\n";
+	"  run [options]                 run a virtual machine ('mkvm run -help' lists its options)\n"
+	"  img COMMAND                   make, examine and change disk images ('mkvm img --help')\n"
+	"  list [--json]                 the machines that run\n"
+	"  info [--json] NAME            one of them: status, counters, devices\n"
+	"  console [--no-replay] NAME    its serial console; Ctrl-A x leaves\n"
+	"  stop [-f] [-w SECONDS] NAME   press its power button and wait (default 60 seconds);\n"
+	"                                -f: pull its plug\n"
+	"  pause NAME, resume NAME       stop the guest's CPUs and clocks, and let them go on\n"
+	"  reset NAME                    press its reset button\n"
+	"  help [options]                this text, or all options of run\n"
+	"  version                       version of mkvm\n";
 
 static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } commands[] = {
-	{ "run", run_main }, { "img", img_main },
+	{ "run", run_main },
+	{ "img", img_main },
+	{ "list", cmd_list },
+	{ "info", cmd_info },
+	{ "stop", cmd_stop },
+	{ "pause", cmd_pause },
+	{ "resume", cmd_resume },
+	{ "reset", cmd_reset },
+	{ "console", cmd_console },
 };
 
 static int is_one_of(const char *arg, const char *name)

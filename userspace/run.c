@@ -9,12 +9,17 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "block/block.h"
 #include "chardev.h"
+#include "control/console.h"
+#include "control/control.h"
+#include "control/entry.h"
 #include "cpuid.h"
+#include "daemon.h"
 #include "machine.h"
 #include "net/net.h"
 #include "report.h"
@@ -68,6 +73,13 @@ static int open_streams(struct machine *m)
 		m->serial[i] = chardev_open(&m->cfg->serial[i], m);
 		if (!m->serial[i])
 			return -1;
+		if (m->console_port || m->cfg->serial[i].kind == CHARDEV_STDIO)
+			continue;
+		m->console = console_create(&m->loop);
+		if (!m->console)
+			return -1;
+		m->console_port = m->serial[i];
+		chardev_record(m->console_port, m->console);
 	}
 	for (i = 0; i < m->cfg->nr_chardevs; i++) {
 		if (m->cfg->chardev[i].kind == CHARDEV_NONE)
@@ -176,13 +188,13 @@ static void signal_ready(void *opaque)
 }
 
 /* Everything that can fail because of what the user gave us. Outputs come last. */
-static int prepare(struct machine *m, struct boot_source *boot)
+static int prepare(struct machine *m, struct boot_source *boot, struct entry *entry)
 {
 	if (boot_open(boot, m->cfg) || open_disks(m) || open_nets(m) || accel_open(&m->accel, m->cfg->accel) ||
 	    check_limits(m))
 		return -1;
 	m->vm.accel = &m->accel;
-	if (open_streams(m))
+	if (entry_claim(entry, m->cfg->name) || open_streams(m))
 		return -1;
 	if (!m->cfg->pidfile)
 		return 0;
@@ -216,12 +228,16 @@ static int run_once(struct machine *m, int first)
 		return -1;
 	if (vcpu_create_all(m) || (first && each_stream(m, chardev_start)))
 		goto out;
+	daemon_ready();
 	if (!vcpu_start_all(m)) {
 		while (!machine_stopping(m)) {
 			machine_pause_settle(m);
+			control_serve(m);
 			loop_wait(&m->loop);
 			each_stream(m, feed);
 		}
+		/* The reply to what ended it. */
+		control_serve(m);
 		event = atomic_load(&m->event);
 	}
 	vcpu_stop_all(m);
@@ -232,13 +248,49 @@ out:
 	return event;
 }
 
+/* QMP's ShutdownCause. */
+static const char *cause_of(const struct machine *m, int event)
+{
+	switch (event) {
+	case MACHINE_POWEROFF:
+		return "guest-shutdown";
+	case MACHINE_RESET:
+		return m->host_asked ? "host-qmp-system-reset" : "guest-reset";
+	case MACHINE_TRIPLE_FAULT:
+		return "guest-panic";
+	case MACHINE_QUIT:
+		return m->host_asked ? "host-qmp-quit" : "host-ui";
+	default:
+		return event > MACHINE_SIGNAL ? "host-signal" : "host-error";
+	}
+}
+
+static void tell_end(struct machine *m, int event)
+{
+	bool reset = event == MACHINE_RESET && !m->cfg->no_reboot;
+	const char *cause = cause_of(m, event);
+
+	control_event(m, reset ? "RESET" : "SHUTDOWN", "{s:b,s:s}", "guest",
+		      !strncmp(cause, "guest", 5), "reason", cause);
+	m->host_asked = false;
+}
+
+static void tell_pause(struct machine *m, bool running)
+{
+	control_event(m, running ? "RESUME" : "STOP", NULL);
+}
+
 static int run_guest(struct machine *m)
 {
 	int event, first = 1;
 
+	m->pause.on_change = tell_pause;
+	if (m->cfg->start_paused)
+		machine_pause(m, PAUSE_PRELAUNCH);
 	do {
 		event = run_once(m, first);
 		first = 0;
+		tell_end(m, event);
 	} while (event == MACHINE_RESET && !m->cfg->no_reboot);
 
 	switch (event) {
@@ -263,6 +315,7 @@ static void cleanup(struct machine *m)
 	unsigned int i;
 
 	each_stream(m, close_stream);
+	console_destroy(m->console);
 	for (i = 0; i < MAX_DRIVES; i++)
 		block_close(m->disk[i]);
 	for (i = 0; i < MAX_NETS; i++) {
@@ -281,6 +334,7 @@ static int run_config(const struct config *cfg)
 	struct machine *m = &machine;
 	struct signal_source signals = { .m = m, .fd = -1 };
 	struct loop_source signal_source = { .ready = signal_ready };
+	struct entry entry = { .name = NULL };
 	int status = EXIT_ERROR;
 
 	/*
@@ -291,25 +345,29 @@ static int run_config(const struct config *cfg)
 	m->cfg = cfg;
 	m->vm.fd = -1;
 	m->accel.fd = -1;
-	if (prepare(m, &m->boot) || loop_init(&m->loop))
+	if (prepare(m, &m->boot, &entry) || loop_init(&m->loop))
 		goto out;
 	signals.fd = signals_fd();
 	signal_source.fd = signals.fd;
 	signal_source.opaque = &signals;
 	if (signals.fd < 0 || vcpu_global_init() || loop_add(&m->loop, signal_source))
 		goto out_loop;
-	if (!machine_create(m) && !sandbox_enter(cfg) && !machine_start(m)) {
+	if (!machine_create(m) &&
+	    !control_open(m, entry.dir_fd < 0 ? NULL : entry.socket, cfg->qmp) &&
+	    !sandbox_enter(cfg) && !machine_start(m)) {
 		/* The devices' threads have their own filters; vCPUs narrow this one. */
 		sandbox_thread(SANDBOX_MAIN);
 		status = run_guest(m);
 	}
 	machine_destroy(m);
+	control_close(m);
 out_loop:
 	if (signals.fd >= 0)
 		close(signals.fd);
 	loop_destroy(&m->loop);
 out:
 	cleanup(m);
+	entry_release(&entry);
 	term_restore();
 	return status;
 }
@@ -321,7 +379,10 @@ int run_main(int argc, char **argv)
 
 	switch (config_parse(&cfg, argc, argv)) {
 	case CONFIG_OK:
-		status = run_config(&cfg);
+		if (cfg.process)
+			(void)prctl(PR_SET_NAME, cfg.process);
+		if (!(cfg.daemonize && daemon_fork(&status)) && !config_default_name(&cfg))
+			status = run_config(&cfg);
 		break;
 	case CONFIG_DONE:
 		status = EXIT_POWEROFF;

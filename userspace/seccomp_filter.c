@@ -113,7 +113,7 @@ static const struct rule plain[] = {
 	{ SCMP_SYS(getrusage), MAIN | CONTROL }, { SCMP_SYS(sysinfo), MAIN | CONTROL },
 	{ SCMP_SYS(wait4), MAIN }, /* for the process that removes a macvtap */
 	{ SCMP_SYS(signalfd4), MAIN }, { SCMP_SYS(kill), MAIN }, { SCMP_SYS(prlimit64), PARENTS },
-	{ SCMP_SYS(getpriority), MAIN }, { SCMP_SYS(rt_sigtimedwait), MAIN },
+	{ SCMP_SYS(getpriority), MAIN }, { SCMP_SYS(rt_sigtimedwait), MAIN | VCPU },
 	/* A thread that starts another lets it set its own, narrower filter. */
 	{ SCMP_SYS(seccomp), PARENTS },
 	{ SCMP_SYS(rt_sigsuspend), MAIN | VCPU },

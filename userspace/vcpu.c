@@ -208,6 +208,7 @@ static void *vcpu_thread(void *opaque)
 	pthread_setname_np(pthread_self(), name);
 	sandbox_thread(SANDBOX_VCPU);
 	current_run = vcpu->run;
+	atomic_store(&vcpu->tid, (int)gettid());
 	if (open_signal_window(vcpu)) {
 		report("vCPU %u: cannot set the signal mask: %s", vcpu->id, strerror(errno));
 		machine_post(vcpu->m, MACHINE_VCPU_ERROR);
@@ -244,6 +245,8 @@ static int vcpu_create(struct vcpu *vcpu, struct machine *m, unsigned int id)
 		return report("%s: cannot map the run page of vCPU %u: %s", m->accel.path, id,
 			      strerror(errno));
 	vcpu->run = run;
+	/* Nothing depends on counters. */
+	vcpu->stats_fd = ioctl(vcpu->fd, MINIKVM_GET_STATS_FD, 0);
 	return vcpu_reset_state(vcpu);
 }
 
@@ -255,7 +258,7 @@ int vcpu_create_all(struct machine *m)
 	if (!m->vcpu)
 		return report("no memory for %u vCPUs", m->cfg->nr_vcpus);
 	for (i = 0; i < m->cfg->nr_vcpus; i++)
-		m->vcpu[i].fd = -1;
+		m->vcpu[i].fd = m->vcpu[i].stats_fd = -1;
 	for (i = 0; i < m->cfg->nr_vcpus; i++) {
 		if (vcpu_create(&m->vcpu[i], m, i))
 			return -1;
@@ -324,6 +327,8 @@ void vcpu_destroy_all(struct machine *m)
 
 		if (vcpu->run)
 			munmap(vcpu->run, m->accel.run_size);
+		if (vcpu->stats_fd >= 0)
+			close(vcpu->stats_fd);
 		if (vcpu->fd >= 0)
 			close(vcpu->fd);
 	}

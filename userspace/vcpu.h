@@ -6,6 +6,7 @@
 #define MKVM_VCPU_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "minikvm.h"
 #include "types.h"
@@ -18,6 +19,8 @@ struct machine;
  * @id: number, also the local APIC id
  * @fd: vCPU fd
  * @run: the run page shared with the kernel
+ * @stats_fd: its counters, or -1; opened before it runs, because an ioctl on it would wait for RUN
+ * @tid: its thread id, 0 until it runs
  * @thread: valid if @started
  * @started: the thread exists and must be joined
  */
@@ -26,7 +29,9 @@ struct vcpu {
 	unsigned int id;
 	int fd;
 	struct minikvm_run *run;
+	int stats_fd;
 	pthread_t thread;
+	atomic_int tid;
 	bool started;
 };
 
