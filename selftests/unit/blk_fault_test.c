@@ -4,6 +4,7 @@
  * is kept or ignored as the options say; a reset waits for what is in flight and drops what is kept;
  * writes are flushed when the driver has no cache to flush. The image is a stand-in.
  */
+#include <errno.h>
 #include <fcntl.h>
 
 #include "blk_driver.h"
@@ -419,6 +420,37 @@ static void test_storm(void)
 	tap_eq(request(T_IN, 0, 512), 0, "a storm of requests and resets");
 }
 
+static int sync_error;
+
+/* In place of the C library's. */
+int fdatasync(int fd)
+{
+	(void)fd;
+	errno = sync_error;
+	return sync_error ? -1 : 0;
+}
+
+/* The kernel tells of a failed write-back once. The disk remembers. */
+static void test_lost_pages(void)
+{
+	char path[] = "/tmp/blk_fault_test.XXXXXX";
+	struct block_options opts = { .format = "raw" };
+	int fd = mkstemp(path);
+
+	if (fd < 0 || ftruncate(fd, DISK_SIZE))
+		tap_bail("no image");
+	open_disk(block_open(path, &opts));
+	start();
+	tap_eq(request(T_FLUSH, 0, 0), 0, "a flush of a file");
+	sync_error = EIO;
+	tap_eq(request(T_FLUSH, 0, 0), 1, "one that fails");
+	sync_error = 0;
+	tap_eq(request(T_FLUSH, 0, 0), 1, "after which none succeeds");
+	close_disk();
+	unlink(path);
+	close(fd);
+}
+
 static void test_all(void)
 {
 	open_disk(fake_image());
@@ -438,6 +470,7 @@ int main(void)
 	set_up_machine();
 	tap_plan(0);
 	test_all();
+	test_lost_pages();
 	cfg.drive[0].aio = DRIVE_AIO_THREADS;
 	test_all();
 	free(m.mem.ram[0].hva);

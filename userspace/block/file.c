@@ -410,7 +410,21 @@ int host_file_write(struct host_file *f, const void *buf, size_t len, u64 offset
 
 int host_file_flush(struct host_file *f)
 {
-	return fdatasync(f->fd) ? -errno : 0;
+	int ok = 0, err = __atomic_load_n(&f->lost, __ATOMIC_RELAXED);
+
+	if (err)
+		return -err;
+	if (!fdatasync(f->fd))
+		return 0;
+	err = errno;
+	/*
+	 * The kernel tells of a failed write-back once and may have dropped the pages: the next
+	 * fdatasync() would succeed without them.
+	 */
+	if (!f->direct)
+		(void)__atomic_compare_exchange_n(&f->lost, &ok, err, false, __ATOMIC_RELAXED,
+						  __ATOMIC_RELAXED);
+	return -err;
 }
 
 int host_file_size(struct host_file *f, u64 *size)

@@ -19,6 +19,8 @@
  * @created: host_file_create() made it: it was not there before
  * @direct: opened with O_DIRECT
  * @align: offsets, lengths and addresses of @direct transfers are multiples of it; else 1
+ * @lost: the first error of host_file_flush(): what was in the page cache may be lost, so no later
+ *	flush succeeds
  * @no_punch: this file system cannot punch holes; found out on the first try
  * @gate: guards @holders and @closed
  * @gate_free: signalled when either changes
@@ -33,6 +35,7 @@ struct host_file {
 	bool created;
 	bool direct;
 	unsigned int align;
+	int lost;
 	bool no_punch;
 	pthread_mutex_t gate;
 	pthread_cond_t gate_free;
