@@ -122,5 +122,25 @@ is 0 && [ "$(tail -c 1 $out/stdout)" = E ]
 point $? "30000 random accesses to ports, PCI and virtio registers do no harm"
 run hostile -serial "file:$out/serial" -serial stdio -hda $out/disk -smp 2
 is 0 && [ "$(tail -c 1 $out/serial)" = E ]; point $? "with the console in a file, too"
+# A hostile driver stalls only itself: its disk serves an honest driver afterwards, and so does the
+# disk of a machine beside it all the while.
+dd if=/dev/zero of=$out/disk2 bs=64k count=16 2>/dev/null
+: >$out/steady
+(while [ ! -e $out/stop ]; do
+	timeout -s KILL 120 ./mkvm run -accel "$accel" -kernel ./tiny-driver -append steady -m 64 \
+		-drive "file=$out/disk2,format=raw,if=virtio" </dev/null >>$out/steady 2>>$out/steady.err
+	echo " $?" >>$out/steady
+done) &
+beside=$!
+for attack in wild loops move resets; do
+	run driver -append $attack -drive "file=$out/disk,format=raw,if=virtio"
+	is 0 && said aE; point $? "a hostile driver ($attack): the disk and mkvm survive it"
+done
+: >$out/stop
+wait $beside
+cp $out/steady $out/stdout
+[ -s $out/steady ] && ! grep -qv '^sE 0$' $out/steady && [ ! -s $out/steady.err ]
+point $? "and a machine beside it went on, $(wc -l <$out/steady) times"
+
 echo "1..$n"
 exit $bad

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A kernel that is nothing but a driver of the machine's first virtio disk, honest or hostile as
+ * the command line says. It prints what it did and powers off: "E" at the end if the disk still
+ * serves an honest driver, "!" and a word if not.
+ *
+ *	steady	writes sectors and reads them back
+ *	wild	descriptors and ring indices that are noise
+ *	loops	chains that never end, direct and in tables
+ *	move	queues, BAR and memory decoding changed under a running device
+ *	resets	a storm of resets, with requests on their way
+ *
+ * Source: Virtual I/O Device (VIRTIO) Version 1.2, "Virtio Over PCI Bus", "Block Device".
+ */
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long u64;
+
+/* The setup header, and the way into main() at the 64-bit entry point. */
+asm(".section .start, \"ax\"\n"
+    ".include \"header.inc\"\n"
+    "mov esp, 0x800000\n"
+    "mov rdi, rsi\n"
+    "call main\n"
+    "power_off\n"
+    ".att_syntax prefix\n"
+    ".text\n");
+
+#define CMDLINE_PTR	0x228		/* of the zero page */
+#define SLOT		1
+#define BAR		0xc0000000ul
+#define BAR_ELSEWHERE	0xd0000000ul
+#define NOTIFY		0x3000		/* offset in the BAR; the mandatory capabilities say so */
+
+#define QSIZE		16u
+#define DESC		0x2000000ul
+#define AVAIL		0x2001000ul
+#define USED		0x2002000ul
+#define TABLE		0x2003000ul
+#define HEADER		0x2004000ul
+#define STATUS		0x2004800ul
+#define DATA		0x2005000ul
+#define RAM_END		0x4000000ul
+
+#define F_NEXT		1
+#define F_WRITE		2
+#define F_INDIRECT	4
+
+#define PATIENCE	20000000u
+
+struct desc {
+	u64 addr;
+	u32 len;
+	u16 flags, next;
+};
+
+static u16 avail_idx;
+static u64 seed = 88172645463325252ul;
+
+int main(const u8 *zero_page);
+
+static void outb(u16 port, u8 value)
+{
+	asm volatile("out %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static void outl(u16 port, u32 value)
+{
+	asm volatile("out %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static void print(const char *s)
+{
+	while (*s)
+		outb(0x3f8, (u8)*s++);
+}
+
+static u64 noise(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed;
+}
+
+static void config(u32 reg, u32 value)
+{
+	outl(0xcf8, 0x80000000u | SLOT << 11 | reg);
+	outl(0xcfc, value);
+}
+
+#define reg8(off)	(*(volatile u8 *)(BAR + (off)))
+#define reg16(off)	(*(volatile u16 *)(BAR + (off)))
+#define reg32(off)	(*(volatile u32 *)(BAR + (off)))
+#define mem16(gpa)	(*(volatile u16 *)(gpa))
+
+static void set_desc(u64 table, u32 i, u64 addr, u32 len, u16 flags, u16 next)
+{
+	volatile struct desc *d = (struct desc *)table + i;
+
+	d->addr = addr;
+	d->len = len;
+	d->flags = flags;
+	d->next = next;
+}
+
+static void clear(u64 gpa, u32 len)
+{
+	while (len--)
+		*(volatile u8 *)gpa++ = 0;
+}
+
+static void kick(void)
+{
+	asm volatile("" : : : "memory");
+	reg16(NOTIFY) = 0;
+}
+
+static void offer(u16 head)
+{
+	mem16(AVAIL + 4 + 2 * (avail_idx % QSIZE)) = head;
+	asm volatile("" : : : "memory");
+	mem16(AVAIL + 2) = ++avail_idx;
+}
+
+static void place_queue(u64 desc, u64 avail, u64 used, u16 size)
+{
+	reg16(0x16) = 0;
+	reg16(0x18) = size;
+	reg32(0x20) = (u32)desc;
+	reg32(0x24) = (u32)(desc >> 32);
+	reg32(0x28) = (u32)avail;
+	reg32(0x2c) = (u32)(avail >> 32);
+	reg32(0x30) = (u32)used;
+	reg32(0x34) = (u32)(used >> 32);
+	reg16(0x1c) = 1;
+}
+
+/* A reset is over when the register says so. */
+static int reset(void)
+{
+	u32 n;
+
+	reg8(0x14) = 0;
+	for (n = 0; n < PATIENCE; n++) {
+		if (!reg8(0x14))
+			return 0;
+	}
+	return -1;
+}
+
+static int initialise(void)
+{
+	u32 low;
+
+	config(0x10, BAR);
+	config(0x04, 6);
+	if (reset())
+		return -1;
+	avail_idx = 0;
+	clear(DESC, 0x3000);
+	mem16(AVAIL) = 1;	/* no interrupts, please */
+	reg8(0x14) = 3;
+	reg32(0x00) = 0;
+	low = reg32(0x04);
+	reg32(0x08) = 0;
+	reg32(0x0c) = low & ~(1u << 29);	/* all but the event index */
+	reg32(0x08) = 1;
+	reg32(0x0c) = 1;
+	reg8(0x14) = 11;
+	place_queue(DESC, AVAIL, USED, QSIZE);
+	reg8(0x14) = 15;
+	return reg8(0x14) == 15 ? 0 : -1;
+}
+
+/* One request of an honest driver: type 0 reads, 1 writes a sector of DATA. */
+static int request(u32 type, u64 sector)
+{
+	u16 want = avail_idx + 1;
+	u32 n;
+
+	*(volatile u32 *)HEADER = type;
+	*(volatile u32 *)(HEADER + 4) = 0;
+	*(volatile u64 *)(HEADER + 8) = sector;
+	*(volatile u8 *)STATUS = 0xff;
+	set_desc(DESC, 0, HEADER, 16, F_NEXT, 1);
+	set_desc(DESC, 1, DATA, 512, F_NEXT | (type ? 0 : F_WRITE), 2);
+	set_desc(DESC, 2, STATUS, 1, F_WRITE, 0);
+	offer(0);
+	kick();
+	for (n = 0; n < PATIENCE; n++) {
+		if (mem16(USED + 2) == want)
+			return *(volatile u8 *)STATUS ? -1 : 0;
+		asm volatile("pause");
+	}
+	return -1;
+}
+
+static int steady(u32 rounds)
+{
+	u32 i, j;
+
+	for (i = 0; i < rounds; i++) {
+		for (j = 0; j < 512; j++)
+			((volatile u8 *)DATA)[j] = (u8)(i + j);
+		if (request(1, i % 64))
+			return -1;
+		clear(DATA, 512);
+		if (request(0, i % 64))
+			return -1;
+		for (j = 0; j < 512; j++) {
+			if (((volatile u8 *)DATA)[j] != (u8)(i + j))
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static void wild_desc(u64 table, u32 i)
+{
+	static const u64 bases[8] = { HEADER, DATA, TABLE, DESC, USED, RAM_END - 8, 0xbffffff0, 0 };
+	u64 r = noise();
+	u64 addr = r & 1 ? bases[r >> 1 & 7] + (r >> 8 & 63) : noise();
+	u32 len = r & 16 ? (u32)noise() : (u32)(r >> 16 & 0x3ff);
+
+	set_desc(table, i, addr, len, r >> 32 & 7, (u16)(r >> 40 & (r & 32 ? 0xffff : 15)));
+}
+
+static int wild(u32 round)
+{
+	u32 i;
+
+	for (i = 0; i < QSIZE; i++) {
+		wild_desc(DESC, i);
+		wild_desc(TABLE, i);
+	}
+	*(volatile u64 *)HEADER = noise() & 15;
+	*(volatile u64 *)(HEADER + 8) = noise() & (round & 1 ? 0xff : ~0ul);
+	if (round & 4)
+		avail_idx = (u16)noise();
+	offer((u16)(noise() & 31));
+	kick();
+	return 0;
+}
+
+static int loops(u32 round)
+{
+	u32 i;
+
+	switch (round & 3) {
+	case 0:
+		set_desc(DESC, 0, HEADER, 16, F_NEXT, 0);
+		break;
+	case 1:
+		for (i = 0; i < QSIZE; i++)
+			set_desc(DESC, i, HEADER, 16, F_NEXT, (u16)((i + 1) % QSIZE));
+		break;
+	case 2:
+		set_desc(DESC, 0, TABLE, 16 * QSIZE, F_INDIRECT, 0);
+		for (i = 0; i < QSIZE; i++)
+			set_desc(TABLE, i, DATA, 512, F_NEXT | F_WRITE, (u16)((i + 1) % QSIZE));
+		break;
+	case 3:
+		set_desc(DESC, 0, DESC, 16 * QSIZE, F_INDIRECT, 0);
+		break;
+	}
+	for (i = 0; i < QSIZE; i++)
+		offer(0);
+	kick();
+	return 0;
+}
+
+/* Offer good requests, do not wait, and pull the rug away. */
+static int move(u32 round)
+{
+	static const u64 places[4] = { RAM_END - 16, 0xfee00000, 0xfffffffffffff000, TABLE };
+	u64 where = places[noise() & 3];
+	u32 i;
+
+	set_desc(DESC, 0, HEADER, 16, F_NEXT, 1);
+	set_desc(DESC, 1, DATA, 512, F_NEXT | F_WRITE, 2);
+	set_desc(DESC, 2, STATUS, 1, F_WRITE, 0);
+	*(volatile u64 *)HEADER = 0;
+	*(volatile u64 *)(HEADER + 8) = 0;
+	for (i = 0; i < QSIZE; i++)
+		offer(0);
+	kick();
+	switch (round % 5) {
+	case 0:
+		place_queue(where, where, where, (u16)noise());
+		break;
+	case 1:
+		reg16(0x1c) = 0;
+		break;
+	case 2:
+		config(0x04, 0);
+		config(0x04, 6);
+		break;
+	case 3:
+		config(0x10, BAR_ELSEWHERE);
+		*(volatile u16 *)(BAR_ELSEWHERE + NOTIFY) = 0;
+		config(0x10, 0xfee00000);	/* where the local APIC is */
+		config(0x10, BAR);
+		break;
+	case 4:
+		clear(DESC, 0x3000);
+		reg8(0x14) = (u8)noise() | 1;
+		break;
+	}
+	kick();
+	return 0;
+}
+
+static int resets(u32 round)
+{
+	u32 i;
+
+	for (i = 0; i < 8; i++) {
+		set_desc(DESC, 0, HEADER, 16, F_NEXT, 1);
+		set_desc(DESC, 1, DATA, 4096, F_NEXT | F_WRITE, 2);
+		set_desc(DESC, 2, STATUS, 1, F_WRITE, 0);
+		offer(0);
+		if (i & 1)
+			kick();
+		if ((round & 7) == i)
+			reg8(0x14) = 0;
+	}
+	return initialise();
+}
+
+static const struct {
+	const char *name;
+	int (*attack)(u32 round);
+	u32 rounds;
+} attacks[] = {
+	{ "wild", wild, 400 },
+	{ "loops", loops, 200 },
+	{ "move", move, 250 },
+	{ "resets", resets, 200 },
+};
+
+static int same(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+int main(const u8 *zero_page)
+{
+	const char *name = (const char *)(u64)*(const u32 *)(zero_page + CMDLINE_PTR);
+	u32 i, n;
+
+	if (initialise()) {
+		print("!init");
+		return 0;
+	}
+	if (same(name, "steady")) {
+		print("s");
+		print(steady(100) ? "!steady" : "E");
+		return 0;
+	}
+	for (i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
+		if (!same(name, attacks[i].name))
+			continue;
+		print("a");
+		for (n = 0; n < attacks[i].rounds; n++) {
+			attacks[i].attack(n);
+			/* A device that gave up is what some attacks end in; go on with a new one. */
+			if ((reg8(0x14) & 0x40 || !(n & 15)) && initialise())
+				break;
+		}
+		if (n < attacks[i].rounds)
+			print("!reset");
+		else
+			print(initialise() || steady(20) ? "!steady" : "E");
+		return 0;
+	}
+	print("!unknown");
+	return 0;
+}
