@@ -40,6 +40,12 @@ const char *fuzz_file(const char *name, const void *data, size_t size);
  */
 struct machine *fuzz_machine(const char *const *options);
 
+/** fuzz_net() - a network back end: frames come from fuzz_net_deliver() and go nowhere */
+struct net_backend *fuzz_net(unsigned int queues);
+
+/** fuzz_net_deliver() - a frame from the network; false if there is no network */
+bool fuzz_net_deliver(struct fuzz_in *in);
+
 /* A guest's accesses. */
 void pio_write(struct machine *m, u64 port, unsigned int size, u32 value);
 u32 pio_read(struct machine *m, u64 port, unsigned int size);

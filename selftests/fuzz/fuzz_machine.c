@@ -36,6 +36,11 @@ struct machine *fuzz_machine(const char *const *options)
 		if (!m->disk[i])
 			fuzz_fail("disk %u cannot be opened", i);
 	}
+	for (i = 0; i < cfg.net.nr_nics; i++) {
+		unsigned int nr = cfg.net.nic[i].backend;
+
+		m->net[nr] = fuzz_net(cfg.net.netdev[nr].queues);
+	}
 	if (loop_init(&m->loop) || machine_create(m) || machine_start(m))
 		fuzz_fail("no machine");
 	machine_reset(m);

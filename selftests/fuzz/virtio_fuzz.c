@@ -17,14 +17,13 @@
 #define SLOT		1
 
 /* Each queue has a page for each part; buffers and indirect tables come after all queues. */
-#define QUEUES		4
+#define QUEUES		6
 #define QUEUE_BASE(q)	(0x10000ULL + 0x4000ULL * (q))
 #define DESC(q)		QUEUE_BASE(q)
 #define AVAIL(q)	(QUEUE_BASE(q) + 0x1000)
 #define USED(q)		(QUEUE_BASE(q) + 0x2000)
 #define TABLE		0x30000ULL
 #define DATA		0x40000ULL
-#define RAM_USED_END	0x60000ULL
 #define RAM_END		(16 * MIB)
 
 /* Registers of the common block: Virtual I/O Device (VIRTIO) Version 1.2, "Common configuration
@@ -77,6 +76,12 @@ static const struct target {
 } targets[] = {
 	{ "blk", { "-drive", "file=%disk,format=raw,if=virtio" } },
 	{ "blk-ro", { "-drive", "file=%disk,format=raw,if=virtio,readonly=on" } },
+	{ "blk-mq", { "-drive", "file=%disk,format=raw,if=none,id=d0,discard=unmap,aio=threads", "-device",
+		      "virtio-blk-pci,drive=d0,num-queues=2,serial=fuzz" } },
+	{ "net", { "-netdev", "tap,id=n0,ifname=none,queues=1", "-device",
+		   "virtio-net-pci,netdev=n0,host_mtu=9000" } },
+	{ "net-mq", { "-netdev", "tap,id=n0,ifname=none,queues=2", "-device",
+		      "virtio-net-pci,netdev=n0,mq=on" } },
 };
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
@@ -155,7 +160,12 @@ static void initialise(u32 without, unsigned int order)
 	u32 low, high;
 	unsigned int q;
 
-	memset(at(QUEUE_BASE(0)), 0, DATA - QUEUE_BASE(0));
+	for (q = 0; q < QUEUES; q++) {
+		memset(at(DESC(q)), 0, 0x300);
+		memset(at(AVAIL(q)), 0, 0x100);
+		memset(at(USED(q)), 0, 0x300);
+	}
+	memset(at(TABLE), 0, 0x300);
 	memset(d.avail, 0, sizeof(d.avail));
 	reg_write(DEVICE_STATUS, 1, 0);
 	reg_write(DEVICE_STATUS, 1, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
@@ -303,6 +313,8 @@ static void step(struct fuzz_in *in)
 		fuzz_bytes(in, at(QUEUE_BASE(q) + (fuzz_u16(in) & 0x2fff)), fuzz_u8(in));
 		break;
 	case 14:
+		if (op & 0x80 && fuzz_net_deliver(in))
+			break;
 		put16(AVAIL(q), op >> 4 & 1);
 		ring(q, true);
 		break;
