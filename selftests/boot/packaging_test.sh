@@ -108,6 +108,24 @@ if [ -r /usr/share/bash-completion/bash_completion ]; then
 	sort "$dir/want" | diff - "$dir/have" >"$dir/log"
 	point $? "and exactly the commands of mkvm"
 	: >"$dir/kernel-1"; : >"$dir/kernel-2"; mkdir "$dir/kernels"
+	# What each command of img takes, by its call of getopt, against what is offered.
+	for command in create info check convert compare resize snapshot; do
+		{
+			grep -o 'img_getopt(argc, argv, "[^"]*"' "$top/userspace/img/$command.c" |
+				sed 's/.*":*\([^"]*\)"/\1/' | tr -d ':h' | sed 's/./-&\n/g' | grep .
+			sed -n 's/^	{ "\([a-z-]*\)", .*/--\1/p' "$top/userspace/img/$command.c" | grep -v -- '--help'
+		} | sort -u >"$dir/want"
+		offered mkvm img $command - >"$dir/have"
+		[ -s "$dir/have" ] && comm -13 "$dir/want" "$dir/have" >"$dir/log" && [ ! -s "$dir/log" ]
+		point $? "'mkvm img $command': completion offers no option that does not exist"
+	done
+	offered mkvm img "" >"$dir/have"
+	grep -oE '\{ "[a-z]+", img_' "$top/userspace/img/img.c" | grep -oE '[a-z]+"' | tr -d '"' | sort |
+		comm -23 - "$dir/have" >"$dir/log"
+	[ ! -s "$dir/log" ]
+	point $? "and every command of img"
+	offers "formats of images" "qcow2 raw vdi vmdk vpc" mkvm img convert -O ""
+	offers "an image to convert" "kernel-1 kernel-2 kernels" mkvm img convert -O raw kern
 	offers "a file where one is wanted" "kernel-1 kernel-2 kernels" mkvm run -kernel kern
 	offers "behind file= as well" "file=kernel-1 file=kernel-2 file=kernels" mkvm run -drive file=kern
 	offers "words where words are wanted" "kvm minikvm" mkvm run -accel ""
