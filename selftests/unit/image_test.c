@@ -199,9 +199,9 @@ static void test_probe(void)
 	block_close(blk);
 	set_size("given", MIB);
 	blk = open_as("given", "raw", false);
-	tap_ok(blk && !block_write(blk, "QFI\xfb", 4, 0), "unless it was said to be raw");
+	tap_ok(blk && !block_write(blk, "vhdxfile", 8, 0), "unless it was said to be raw");
 	block_close(blk);
-	refused("given", NULL, false, "looks like qcow2", "what looks like a format we have not");
+	refused("given", NULL, false, "looks like vhdx", "what looks like a format we have not");
 	strcpy(name, "qcow9");
 	refused("given", name, false, "'qcow9' is not supported; use", "a format nobody has");
 }
