@@ -237,39 +237,81 @@ void chardev_input(struct chardev *chr, const u8 *data, size_t len)
 	chardev_feed(chr);
 }
 
-/* No room for output. Return true if it is worth trying again. */
+/*
+ * Wait until there is room for output, SLOW_MSEC at most; false: there is none and the output is to
+ * be dropped.
+ */
 static bool wait_for_reader(struct chardev *chr)
 {
 	struct pollfd pfd = { .fd = chr->fds.out, .events = POLLOUT };
+	int n;
 
-	if (!chr->lossy) {
-		/* Somebody else made our standard output non-blocking. */
-		usleep(1000);
-		return true;
-	}
-	if (atomic_load(&chr->stalled))
+	if (chr->lossy && atomic_load(&chr->stalled))
 		return false;
 	/* Not repeated after a signal: the guest may be stopping. */
-	if (poll(&pfd, 1, SLOW_MSEC) == 0)
+	n = poll(&pfd, 1, SLOW_MSEC);
+	if (chr->lossy && n == 0)
 		atomic_store(&chr->stalled, true);
-	return !atomic_load(&chr->stalled);
+	return !chr->lossy || n != 0;
+}
+
+/* A blocking descriptor must not block a thread that no signal interrupts. */
+static bool wait_until_writable(const struct chardev *chr)
+{
+	struct pollfd pfd = { .fd = chr->fds.out, .events = POLLOUT };
+
+	return poll(&pfd, 1, SLOW_MSEC) > 0;
+}
+
+/* Write some bytes. Return how many; -1 if they are lost, as on a cut cable; 0 to try again. */
+static ssize_t write_some(struct chardev *chr, const void *data, size_t len)
+{
+	ssize_t n = write(chr->fds.out, data, len);
+
+	if (n > 0) {
+		if (chr->lossy && atomic_load(&chr->stalled))
+			atomic_store(&chr->stalled, false);
+		return n;
+	}
+	/* The reader has gone, or the disk is full. */
+	if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		return -1;
+	/* EAGAIN on standard output: somebody else made it non-blocking. */
+	return errno == EAGAIN && !wait_for_reader(chr) ? -1 : 0;
 }
 
 void chardev_write(struct chardev *chr, u8 byte)
 {
 	if (chr->console)
 		console_put(chr->console, byte);
-	while (chr->fds.out >= 0) {
-		if (write(chr->fds.out, &byte, 1) == 1) {
-			if (chr->lossy && atomic_load(&chr->stalled))
-				atomic_store(&chr->stalled, false);
+	while (chr->fds.out >= 0 && !write_some(chr, &byte, 1)) {
+		if (machine_stopping(chr->m))
 			return;
+	}
+}
+
+void chardev_send(struct chardev *chr, const u8 *data, size_t len)
+{
+	/* As much as a pipe that is writable takes without blocking, and a terminal usually. */
+	u8 piece[256];
+
+	while (len) {
+		size_t n = len < sizeof(piece) ? len : sizeof(piece), i;
+		ssize_t done = 0;
+
+		memcpy(piece, data, n);
+		for (i = 0; chr->console && i < n; i++)
+			console_put(chr->console, piece[i]);
+		for (i = 0; chr->fds.out >= 0 && done >= 0 && i < n; i += (size_t)done) {
+			if (machine_stopping(chr->m))
+				return;
+			done = chr->lossy || wait_until_writable(chr) ?
+				       write_some(chr, piece + i, n - i) : 0;
+			if (done < 0)
+				break;
 		}
-		/* The reader has gone or the disk is full: the byte is lost, as on a cut cable. */
-		if (errno != EAGAIN && errno != EINTR)
-			return;
-		if ((errno == EAGAIN && !wait_for_reader(chr)) || machine_stopping(chr->m))
-			return;
+		data += n;
+		len -= n;
 	}
 }
 

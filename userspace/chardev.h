@@ -73,6 +73,14 @@ void chardev_input(struct chardev *chr, const u8 *data, size_t len);
 void chardev_write(struct chardev *chr, u8 byte);
 
 /**
+ * chardev_send() - likewise, for a thread that no signal interrupts
+ * @chr: the back end
+ * @data: what it sends; the guest may change the bytes meanwhile
+ * @len: bytes
+ */
+void chardev_send(struct chardev *chr, const u8 *data, size_t len);
+
+/**
  * chardev_feed() - hand buffered input to the serial port, as far as it has room; main thread only
  * @chr: the back end
  */

@@ -129,6 +129,7 @@ struct device_model;
  * @id: or NULL
  * @key: the model's own keys, as given
  * @nr_keys: entries of @key
+ * @port: virtio-serial-pci: index in config.chardev of what is plugged in, plus 1; 0: nothing
  */
 struct device_config {
 	const struct device_model *model;
@@ -138,6 +139,7 @@ struct device_config {
 		char *value;
 	} *key;
 	unsigned int nr_keys;
+	unsigned int port;
 };
 
 /**

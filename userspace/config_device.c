@@ -13,13 +13,17 @@
 #include "report.h"
 #include "types.h"
 #include "virtio/blk.h"
+#include "virtio/console.h"
 #include "virtio/net.h"
+#include "virtio/rng.h"
 
 /* One row each; a model's file exports the row. */
 static const struct device_model *const models[] = {
 	&virtio_blk_model,
 	&virtio_net_model,
-	NULL,
+	&virtio_rng_model,
+	&virtio_serial_model,
+	&virtconsole_model,
 };
 
 static const char *const common_keys[] = { "id", "bus", "disable-legacy", "disable-modern", NULL };
@@ -50,7 +54,7 @@ static const struct device_model *find_model(const char *name)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(models); i++) {
-		if (models[i] && is_named(models[i], name))
+		if (is_named(models[i], name))
 			return models[i];
 	}
 	return NULL;
@@ -70,8 +74,7 @@ static int refuse_model(const char *name)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(models); i++) {
-		if (models[i])
-			join(known, sizeof(known), models[i]->name);
+		join(known, sizeof(known), models[i]->name);
 	}
 	return report("-device %s: not supported; there are %s", name, known);
 }
@@ -110,7 +113,8 @@ static int set_device_key(void *opaque, const char *arg, const char *key, const 
 	struct device_key *keys;
 
 	(void)arg;
-	if (listed(common_keys, key))
+	/* A model's own key comes first: virtconsole's bus is not the PCI bus. */
+	if (listed(common_keys, key) && !listed(dev->model->keys, key))
 		return set_common_key(dev, key, value);
 	if (!listed(dev->model->keys, key))
 		return refuse_key(dev->model, key);

@@ -243,6 +243,24 @@ refuse "guest clock" "clock=vm is not supported" $k -rtc clock=vm
 refuse "unknown user" "no such user" $k -user nobody-knows-me
 refuse "sandbox that is neither on nor off" "use on or off" $k -sandbox maybe
 refuse "unknown device" "there are" $k -device e1000
+refuse "unknown key of a device" "key 'rate' is not supported" $k -device virtio-rng-pci,rate=1
+refuse "device on another bus" "bus 'pci.1' does not exist" $k -device virtio-rng-pci,bus=pci.1
+refuse "legacy device" "virtio devices are modern" $k -device virtio-rng-pci,disable-legacy=off
+refuse "two devices of one name" "id 'r' is taken" $k -device virtio-rng-pci,id=r -device virtio-rng,id=r
+refuse "key given twice" "period= is given twice" $k -device virtio-rng-pci,period=1,period=2
+refuse "no bytes in a period" "from 1 to" $k -device virtio-rng-pci,max-bytes=0
+refuse "key without a value" "'max-bytes' has no value" $k -device virtio-rng-pci,max-bytes
+refuse "console without a stream" "chardev= is missing" $k -device virtio-serial-pci -device virtconsole
+refuse "console of a stream that is not there" "no -chardev with id=x" $k -device virtio-serial-pci \
+	-device virtconsole,chardev=x
+refuse "console that is plugged in nowhere" "no -device virtio-serial-pci" $k -chardev null,id=x \
+	-device virtconsole,chardev=x
+refuse "second console of one device" "no -device virtio-serial-pci" $k -chardev null,id=x -chardev null,id=y \
+	-device virtio-serial-pci -device virtconsole,chardev=x -device virtconsole,chardev=y
+refuse "devices that are fine" "cannot open $none" $k -chardev null,id=x -device virtio-serial,id=s \
+	-device virtconsole,chardev=x,bus=s.0 -device virtio-rng-pci-non-transitional,bus=pci.0
+devices=$(for i in $(seq 32); do echo "-device virtio-rng-pci"; done)
+refuse "32 devices" "too many" $k $devices
 for refused in cdrom=x boot=d bios=x vnc=:1 spice=x sdl full-screen usb usbdevice=tablet audiodev=x soundhw=hda \
 	parallel=none watchdog=i6300esb tpmdev=x virtfs=x fsdev=x uuid=x smbios=x numa=x object=x icount=1 incoming=x \
 	loadvm=x gdb=tcp::1 s trace=x d=int global=x=y set=x readconfig=x fda=x no-acpi dtb=x option-rom=x action=x; do
