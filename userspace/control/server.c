@@ -34,6 +34,7 @@
  * @fd: socket
  * @qmp: the conversation
  * @eof: the client sends no more
+ * @deaf: the client has left: output is dropped, what it sent before counts
  * @dead: to be removed
  * @attached: @qmp is done, it is a console now
  * @pos: how far it has seen the console
@@ -45,6 +46,7 @@ struct client {
 	int fd;
 	struct qmp_session *qmp;
 	bool eof;
+	bool deaf;
 	bool dead;
 	bool attached;
 	u64 pos;
@@ -157,8 +159,13 @@ static void update_interest(struct client *c)
 /* false: the socket takes no more, or is broken. */
 static bool send_some(struct client *c, const void *data, size_t len, size_t *sent)
 {
-	ssize_t n = send(c->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = c->deaf ? (ssize_t)len :
+			      send(c->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
+	if (n < 0 && errno == EPIPE && !c->attached) {
+		c->deaf = true;
+		n = (ssize_t)len;
+	}
 	*sent = n > 0 ? (size_t)n : 0;
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		c->dead = true;
