@@ -202,6 +202,52 @@ drives=$(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24
 	echo "-drive file=disk.img,readonly=on"; done)
 refuse "25 disks" "too many" $k $drives
 
+# Networks
+refuse "unknown network" "kind 'vde' is not supported; use user, tap" $k -nic vde
+refuse "another model" "model 'e1000' is not supported" $k -nic user,model=e1000
+refuse "key of another kind" "key 'br' is not supported; use id, net" $k -nic user,br=br0
+refuse "-netdev without id" "id= is missing" $k -netdev user
+refuse "a network nobody uses" "no device uses it" $k -netdev user,id=n
+refuse "two networks of one name" "id 'n' is taken" $k -netdev user,id=n -netdev user,id=n
+refuse "a device without a network" "netdev= is missing" $k -device virtio-net-pci
+refuse "a device on no network" "no -netdev with this id" $k -device virtio-net-pci,netdev=n
+refuse "two devices on one network" "has a device already" $k -netdev user,id=n \
+	-device virtio-net-pci,netdev=n -device virtio-net-pci,netdev=n
+refuse "no MAC address" "is no MAC address" $k -nic user,mac=52:54:00:12:34
+refuse "a group's MAC address" "is a group address" $k -nic user,mac=01:00:5e:00:00:01
+refuse "one MAC address twice" "the same MAC address" $k -nic user,mac=52:54:00:12:34:56 \
+	-nic user,mac=52:54:00:12:34:56
+refuse "MTU too small" "from 68 to" $k -netdev user,id=n -device virtio-net-pci,netdev=n,host_mtu=67
+refuse "too many networks" "at most 8" $k -nic user -nic user -nic user -nic user -nic user -nic user \
+	-nic user -nic user -nic user
+refuse "old style: a device alone" "-net nic: no network" $k -net nic,model=virtio
+refuse "old style: a network alone" "no device; add -net nic" $k -net user
+refuse "old style: two networks" "a second network on the hub" $k -net nic -net user -net user
+refuse "old style: two devices" "a second device on the hub" $k -net nic -net nic -net user
+refuse "old style: another model" "model 'rtl8139' is not supported" $k -net nic,model=rtl8139 -net user
+refuse "scripts" "mkvm runs no scripts" $k -nic tap,script=/etc/qemu-ifup
+refuse "vhost" "vhost=on is not supported" $k -nic tap,vhost=on
+refuse "interface name too long" "is no name of an interface" $k -nic tap,ifname=abcdefghijklmnop
+refuse "interface name with a slash" "is no name of an interface" $k -nic tap,ifname=../x
+refuse "too many queues" "a number from 1 to 8" $k -nic tap,queues=9
+refuse "a descriptor that is not open" "descriptor 99 is no tap" $k -nic tap,fd=99
+refuse "a descriptor and a name" "go with neither" $k -nic tap,fd=99,ifname=tap0
+refuse "macvtap on nothing" "dev= is missing" $k -nic macvtap
+refuse "macvtap in an unknown mode" "mode 'x' is unknown" $k -nic macvtap,dev=lo,mode=x
+refuse "a network too small" "is no IPv4 network" $k -nic user,net=10.0.2.0/30
+refuse "a host outside the network" "host= is no address in the network" $k -nic user,host=10.0.3.2
+refuse "two roles for one address" "must differ" $k -nic user,dns=10.0.2.2
+for fwd in x tcp:22 tcp::22 tcp::22-22 tcp::0-:22 tcp::65536-:22 sctp::22-:22 tcp:300.0.0.1:22-:22; do
+	refuse "hostfwd=$fwd" "network user,hostfwd=" $k -nic "user,hostfwd=$fwd"
+done
+refuse "a stream to nowhere" "give addr.type=unix" $k -nic stream
+refuse "a stream nobody answers" "start the other end first" $k -nic stream,addr.type=unix,addr.path=nosock
+refuse "a socket without an address" "give listen=" $k -nic socket
+refuse "a socket with half an address" "is HOST:PORT" $k -nic socket,listen=1234
+refuse "the socket of a network that failed later" "cannot open $none" $k \
+	-nic stream,server=on,addr.type=unix,addr.path=sock
+result "$([ ! -e sock ] && echo 0 || echo 1)" "is not left behind"
+
 # Serial ports
 refuse "unknown serial back end" "-serial vc" $k -serial vc
 refuse "empty file name" "the path is missing" $k -serial file:
