@@ -148,8 +148,19 @@ void aio_wake(struct aio *aio);
 
 /* Threads that do requests with blocking calls: aio_pool.c */
 
-/** aio_pool_create() - threads, made when needed, @max at most; NULL if memory is out */
-struct aio_pool *aio_pool_create(unsigned int max);
+/**
+ * aio_thread_create() - a thread for disk work: with a small stack, and named
+ * @thread: set
+ * @name: up to 15 bytes
+ * @fn: what it does
+ * @opaque: its argument
+ *
+ * Return: 0 or an errno, as pthread_create().
+ */
+int aio_thread_create(pthread_t *thread, const char *name, void *(*fn)(void *), void *opaque);
+
+/** aio_pool_create() - threads called @name, made when needed, @max at most; NULL if memory is out */
+struct aio_pool *aio_pool_create(const char *name, unsigned int max);
 
 /** aio_pool_destroy() - end the threads, when they have done what is queued; NULL is fine */
 void aio_pool_destroy(struct aio_pool *pool);

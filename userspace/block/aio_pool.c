@@ -3,16 +3,19 @@
  * Threads that do requests with blocking calls: whatever needs an image format's own code, and all
  * of them where there is no io_uring.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "block/aio.h"
 #include "block/block.h"
 
-/* Enough for block_ calls; qcow2's largest buffers are allocated. */
+/* Enough for block_ calls: their buffers are allocated. All of it is resident with -overcommit mem-lock=on. */
 #define STACK_SIZE	(256 * 1024)
 
 /**
  * struct aio_pool - threads and what they have to do
+ * @name: of each thread
  * @max: threads at most
  * @lock: everything below
  * @work: signalled when a request is added, or @quit is set
@@ -24,6 +27,7 @@
  * @thread: the threads
  */
 struct aio_pool {
+	char name[16];
 	unsigned int max;
 	pthread_mutex_t lock;
 	pthread_cond_t work;
@@ -90,28 +94,35 @@ static void *pool_thread(void *opaque)
 	return NULL;
 }
 
-/* One more thread. Called with the lock held; false if that fails. */
-static bool add_thread(struct aio_pool *pool)
+int aio_thread_create(pthread_t *thread, const char *name, void *(*fn)(void *), void *opaque)
 {
 	pthread_attr_t attr;
-	int err;
+	int err = pthread_attr_init(&attr);
 
-	if (pthread_attr_init(&attr))
-		return false;
+	if (err)
+		return err;
 	(void)pthread_attr_setstacksize(&attr, STACK_SIZE);
-	err = pthread_create(&pool->thread[pool->nr], &attr, pool_thread, pool);
+	err = pthread_create(thread, &attr, fn, opaque);
 	pthread_attr_destroy(&attr);
 	if (!err)
-		pool->nr++;
-	return !err;
+		(void)pthread_setname_np(*thread, name);
+	return err;
 }
 
-struct aio_pool *aio_pool_create(unsigned int max)
+/* One more thread, if that is possible. Called with the lock held. */
+static void add_thread(struct aio_pool *pool)
+{
+	if (!aio_thread_create(&pool->thread[pool->nr], pool->name, pool_thread, pool))
+		pool->nr++;
+}
+
+struct aio_pool *aio_pool_create(const char *name, unsigned int max)
 {
 	struct aio_pool *pool = calloc(1, sizeof(*pool) + max * sizeof(pool->thread[0]));
 
 	if (!pool)
 		return NULL;
+	snprintf(pool->name, sizeof(pool->name), "%s", name);
 	pool->max = max;
 	pool->tail = &pool->head;
 	pthread_mutex_init(&pool->lock, NULL);
@@ -147,7 +158,7 @@ void aio_pool_submit(struct aio_pool *pool, struct aio_request *req)
 	for (r = pool->head; r && waiting <= pool->idle; r = r->next)
 		waiting++;
 	if (waiting > pool->idle && pool->nr < pool->max)
-		(void)add_thread(pool);
+		add_thread(pool);
 	/* A host that gives us no thread at all makes this one do it. */
 	inline_run = !pool->nr;
 	if (!inline_run) {

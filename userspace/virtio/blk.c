@@ -242,11 +242,13 @@ static int check_image(const struct virtio_blk *disk)
 static int create_queues(struct virtio_blk *disk, unsigned int nr)
 {
 	bool threads = disk->drive->aio == DRIVE_AIO_THREADS || aio_ring_available();
+	char name[16];
 	unsigned int i;
 	int err = 0;
 
+	snprintf(name, sizeof(name), "blk %s io", disk->name);
 	disk->queue = calloc(nr, sizeof(disk->queue[0]));
-	disk->pool = aio_pool_create(threads ? POOL_WITHOUT_RING : POOL_WITH_RING);
+	disk->pool = aio_pool_create(name, threads ? POOL_WITHOUT_RING : POOL_WITH_RING);
 	if (!disk->queue || !disk->pool)
 		return report("out of memory");
 	for (i = 0; i < nr && !err; i++) {

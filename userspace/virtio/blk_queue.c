@@ -8,6 +8,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -372,8 +373,11 @@ static void *queue_thread(void *opaque)
 
 int blk_queue_start(struct blk_queue *q)
 {
-	int err = pthread_create(&q->thread, NULL, queue_thread, q);
+	char name[16];
+	int err;
 
+	snprintf(name, sizeof(name), "blk %s.%u", q->disk->name, q->nr);
+	err = aio_thread_create(&q->thread, name, queue_thread, q);
 	if (err)
 		return report("cannot start a disk thread: %s", strerror(err));
 	q->started = true;
