@@ -25,7 +25,7 @@ static const char help_text[] =
 	"  -append STRING      kernel command line, e.g. 'console=ttyS0 root=/dev/vda'\n"
 	"  -m SIZE             memory in MiB, or with a suffix M or G (default 512)\n"
 	"  -smp N              virtual CPUs (default 1); or cpus=,sockets=,cores=,threads=\n"
-	"  -name NAME          name of the guest (default mkvm)\n"
+	"  -name NAME          name of the machine (default mkvm-PID)\n"
 	"  -drive file=FILE[,format=raw][,if=virtio|none][,id=ID][,readonly=on][,cache=MODE]\n"
 	"         [,aio=io_uring|threads][,discard=unmap][,werror=...][,rerror=...][,serial=TEXT]\n"
 	"                      image or block device as the next virtio disk: /dev/vda, vdb, ...\n"
