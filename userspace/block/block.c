@@ -21,6 +21,7 @@
 #define ZERO_CHUNK	(1U << 20)
 
 const struct block_format *const block_formats[] = {
+	&block_qcow2,
 	&block_vdi, &block_vmdk, &block_vhd, &block_raw, NULL
 };
 
