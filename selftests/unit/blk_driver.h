@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "block/block.h"
+#include "control/event.h"
 #include "machine.h"
 #include "sandbox.h"
 #include "tap.h"
@@ -73,6 +74,13 @@ void machine_pause(struct machine *machine, enum machine_pause reason)
 {
 	(void)machine;
 	nr_pauses += reason == PAUSE_IO_ERROR;
+}
+
+void control_event(struct machine *machine, const char *name, const char *format, ...)
+{
+	(void)machine;
+	(void)name;
+	(void)format;
 }
 
 static void interrupt(void *opaque, unsigned int queue)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "block/block.h"
+#include "control/event.h"
 #include "iov.h"
 #include "machine.h"
 #include "report.h"
@@ -238,13 +239,18 @@ static void count(struct blk_queue *q, const struct aio_request *req)
 		s->bytes += req->len;
 }
 
-static void complain(struct virtio_blk *disk, const struct aio_request *req, const char *what)
+/* @action: QMP's BlockErrorAction. */
+static void complain(struct virtio_blk *disk, const struct aio_request *req, const char *action,
+		     const char *what)
 {
 	static const char *const names[] = {
 		[AIO_READ] = "read", [AIO_WRITE] = "write", [AIO_FLUSH] = "flush",
 		[AIO_DISCARD] = "discard", [AIO_ZERO] = "write of zeroes",
 	};
 
+	control_event(disk->m, "BLOCK_IO_ERROR", "{s:s,s:s,s:s,s:b,s:s}", "device", disk->name,
+		      "operation", req->op == AIO_READ ? "read" : "write", "action", action,
+		      "nospace", req->result == -ENOSPC, "reason", strerror(-req->result));
 	/* The first of many says enough. */
 	if (!atomic_exchange(&disk->complained, true))
 		report("disk %s (%s): %s of %llu bytes at %llu failed: %s; %s", disk->name,
@@ -260,14 +266,14 @@ static bool stops_guest(struct virtio_blk *disk, struct aio_request *req)
 
 	if (policy == DRIVE_ERROR_STOP ||
 	    (policy == DRIVE_ERROR_ENOSPC && req->result == -ENOSPC)) {
-		complain(disk, req, "the guest is paused until somebody lets it go on");
+		complain(disk, req, "stop", "the guest is paused until somebody lets it go on");
 		return true;
 	}
 	if (policy == DRIVE_ERROR_IGNORE) {
-		complain(disk, req, "ignored, as the options say");
+		complain(disk, req, "ignore", "ignored, as the options say");
 		req->result = 0;
 	} else {
-		complain(disk, req, "the guest is told");
+		complain(disk, req, "report", "the guest is told");
 	}
 	return false;
 }
