@@ -122,7 +122,7 @@ is 0 && [ "$(tail -c 1 $out/stdout)" = E ]
 point $? "30000 random accesses to ports, PCI and virtio registers do no harm"
 run hostile -serial "file:$out/serial" -serial stdio -hda $out/disk -smp 2
 is 0 && [ "$(tail -c 1 $out/serial)" = E ]; point $? "with the console in a file, too"
-# A hostile driver stalls only itself: its disk serves an honest driver afterwards, and so does the
+# A hostile driver stalls only itself: its device serves an honest driver afterwards, and so does the
 # disk of a machine beside it all the while.
 dd if=/dev/zero of=$out/disk2 bs=64k count=16 2>/dev/null
 : >$out/steady
@@ -135,6 +135,9 @@ beside=$!
 for attack in wild loops move resets; do
 	run driver -append $attack -drive "file=$out/disk,format=raw,if=virtio"
 	is 0 && said aE; point $? "a hostile driver ($attack): the disk and mkvm survive it"
+	run driver -append $attack -netdev "stream,id=n,server=on,addr.type=unix,addr.path=$out/net" \
+		-device virtio-net-pci,netdev=n
+	is 0 && said aE; point $? "the same to a network"
 done
 : >$out/stop
 wait $beside

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A kernel that is nothing but a driver of the machine's first virtio disk, honest or hostile as
- * the command line says. It prints what it did and powers off: "E" at the end if the disk still
- * serves an honest driver, "!" and a word if not.
+ * A kernel that is nothing but a driver of the machine's first virtio device, a disk or a network,
+ * honest or hostile as the command line says. It prints what it did and powers off: "E" at the end
+ * if the device still serves an honest driver, "!" and a word if not.
  *
- *	steady	writes sectors and reads them back
+ *	steady	writes sectors and reads them back; sends frames
  *	wild	descriptors and ring indices that are noise
  *	loops	chains that never end, direct and in tables
  *	move	queues, BAR and memory decoding changed under a running device
  *	resets	a storm of resets, with requests on their way
  *
- * Source: Virtual I/O Device (VIRTIO) Version 1.2, "Virtio Over PCI Bus", "Block Device".
+ * Source: Virtual I/O Device (VIRTIO) Version 1.2, "Virtio Over PCI Bus", "Block Device",
+ * "Network Device".
  */
 typedef unsigned char u8;
 typedef unsigned short u16;
@@ -34,13 +35,15 @@ asm(".section .start, \"ax\"\n"
 #define NOTIFY		0x3000		/* offset in the BAR; the mandatory capabilities say so */
 
 #define QSIZE		16u
-#define DESC		0x2000000ul
-#define AVAIL		0x2001000ul
-#define USED		0x2002000ul
-#define TABLE		0x2003000ul
-#define HEADER		0x2004000ul
-#define STATUS		0x2004800ul
-#define DATA		0x2005000ul
+#define MAX_QUEUES	3u		/* a disk's one; receive, transmit, control */
+#define DESC(q)		(0x2000000ul + 0x10000ul * (q))
+#define AVAIL(q)	(DESC(q) + 0x1000)
+#define USED(q)		(DESC(q) + 0x2000)
+#define TABLE(q)	(DESC(q) + 0x3000)
+#define HEADER		0x2100000ul
+#define STATUS		0x2100800ul
+#define DATA		0x2101000ul
+#define FRAME		72u		/* bytes: virtio header and a short frame */
 #define RAM_END		0x4000000ul
 
 #define F_NEXT		1
@@ -55,7 +58,9 @@ struct desc {
 	u16 flags, next;
 };
 
-static u16 avail_idx;
+static u32 nr_queues;
+static int is_net;
+static u16 avail_idx[MAX_QUEUES];
 static u64 seed = 88172645463325252ul;
 
 int main(const u8 *zero_page);
@@ -68,6 +73,14 @@ static void outb(u16 port, u8 value)
 static void outl(u16 port, u32 value)
 {
 	asm volatile("out %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static u32 inl(u16 port)
+{
+	u32 value;
+
+	asm volatile("in %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
 }
 
 static void print(const char *s)
@@ -111,22 +124,22 @@ static void clear(u64 gpa, u32 len)
 		*(volatile u8 *)gpa++ = 0;
 }
 
-static void kick(void)
+static void kick(u32 q)
 {
 	asm volatile("" : : : "memory");
-	reg16(NOTIFY) = 0;
+	reg16(NOTIFY + 4 * q) = (u16)q;
 }
 
-static void offer(u16 head)
+static void offer(u32 q, u16 head)
 {
-	mem16(AVAIL + 4 + 2 * (avail_idx % QSIZE)) = head;
+	mem16(AVAIL(q) + 4 + 2 * (avail_idx[q] % QSIZE)) = head;
 	asm volatile("" : : : "memory");
-	mem16(AVAIL + 2) = ++avail_idx;
+	mem16(AVAIL(q) + 2) = ++avail_idx[q];
 }
 
-static void place_queue(u64 desc, u64 avail, u64 used, u16 size)
+static void place_queue(u32 q, u64 desc, u64 avail, u64 used, u16 size)
 {
-	reg16(0x16) = 0;
+	reg16(0x16) = (u16)q;
 	reg16(0x18) = size;
 	reg32(0x20) = (u32)desc;
 	reg32(0x24) = (u32)(desc >> 32);
@@ -152,15 +165,17 @@ static int reset(void)
 
 static int initialise(void)
 {
-	u32 low;
+	u32 low, q;
 
+	outl(0xcf8, 0x80000000u | SLOT << 11);
+	is_net = inl(0xcfc) >> 16 == 0x1041;
 	config(0x10, BAR);
 	config(0x04, 6);
 	if (reset())
 		return -1;
-	avail_idx = 0;
-	clear(DESC, 0x3000);
-	mem16(AVAIL) = 1;	/* no interrupts, please */
+	nr_queues = reg16(0x12);
+	if (nr_queues > MAX_QUEUES)
+		nr_queues = MAX_QUEUES;
 	reg8(0x14) = 3;
 	reg32(0x00) = 0;
 	low = reg32(0x04);
@@ -169,32 +184,60 @@ static int initialise(void)
 	reg32(0x08) = 1;
 	reg32(0x0c) = 1;
 	reg8(0x14) = 11;
-	place_queue(DESC, AVAIL, USED, QSIZE);
+	for (q = 0; q < nr_queues; q++) {
+		avail_idx[q] = 0;
+		clear(DESC(q), 0x200);
+		clear(AVAIL(q), 0x100);
+		clear(USED(q), 0x100);
+		mem16(AVAIL(q)) = 1;	/* no interrupts, please */
+		place_queue(q, DESC(q), AVAIL(q), USED(q), QSIZE);
+	}
 	reg8(0x14) = 15;
 	return reg8(0x14) == 15 ? 0 : -1;
+}
+
+/* Wait until the device has used all that was offered. */
+static int served(u32 q)
+{
+	u32 n;
+
+	for (n = 0; n < PATIENCE; n++) {
+		if (mem16(USED(q) + 2) == avail_idx[q])
+			return 0;
+		asm volatile("pause");
+	}
+	return -1;
 }
 
 /* One request of an honest driver: type 0 reads, 1 writes a sector of DATA. */
 static int request(u32 type, u64 sector)
 {
-	u16 want = avail_idx + 1;
-	u32 n;
-
 	*(volatile u32 *)HEADER = type;
 	*(volatile u32 *)(HEADER + 4) = 0;
 	*(volatile u64 *)(HEADER + 8) = sector;
 	*(volatile u8 *)STATUS = 0xff;
-	set_desc(DESC, 0, HEADER, 16, F_NEXT, 1);
-	set_desc(DESC, 1, DATA, 512, F_NEXT | (type ? 0 : F_WRITE), 2);
-	set_desc(DESC, 2, STATUS, 1, F_WRITE, 0);
-	offer(0);
-	kick();
-	for (n = 0; n < PATIENCE; n++) {
-		if (mem16(USED + 2) == want)
-			return *(volatile u8 *)STATUS ? -1 : 0;
-		asm volatile("pause");
-	}
-	return -1;
+	set_desc(DESC(0), 0, HEADER, 16, F_NEXT, 1);
+	set_desc(DESC(0), 1, DATA, 512, F_NEXT | (type ? 0 : F_WRITE), 2);
+	set_desc(DESC(0), 2, STATUS, 1, F_WRITE, 0);
+	offer(0, 0);
+	kick(0);
+	return served(0) || *(volatile u8 *)STATUS ? -1 : 0;
+}
+
+/* A frame to everybody, of a protocol nobody speaks. */
+static int frame(void)
+{
+	u32 i;
+
+	clear(HEADER, FRAME);
+	for (i = 0; i < 6; i++)
+		*(volatile u8 *)(HEADER + 12 + i) = 0xff;
+	*(volatile u8 *)(HEADER + 24) = 0x88;
+	*(volatile u8 *)(HEADER + 25) = 0xb5;
+	set_desc(DESC(1), 0, HEADER, FRAME, 0, 0);
+	offer(1, 0);
+	kick(1);
+	return served(1);
 }
 
 static int steady(u32 rounds)
@@ -202,6 +245,11 @@ static int steady(u32 rounds)
 	u32 i, j;
 
 	for (i = 0; i < rounds; i++) {
+		if (is_net) {
+			if (frame())
+				return -1;
+			continue;
+		}
 		for (j = 0; j < 512; j++)
 			((volatile u8 *)DATA)[j] = (u8)(i + j);
 		if (request(1, i % 64))
@@ -217,9 +265,9 @@ static int steady(u32 rounds)
 	return 0;
 }
 
-static void wild_desc(u64 table, u32 i)
+static void wild_desc(u32 q, u64 table, u32 i)
 {
-	static const u64 bases[8] = { HEADER, DATA, TABLE, DESC, USED, RAM_END - 8, 0xbffffff0, 0 };
+	const u64 bases[8] = { HEADER, DATA, TABLE(q), DESC(q), USED(q), RAM_END - 8, 0xbffffff0, 0 };
 	u64 r = noise();
 	u64 addr = r & 1 ? bases[r >> 1 & 7] + (r >> 8 & 63) : noise();
 	u32 len = r & 16 ? (u32)noise() : (u32)(r >> 16 & 0x3ff);
@@ -229,68 +277,81 @@ static void wild_desc(u64 table, u32 i)
 
 static int wild(u32 round)
 {
-	u32 i;
+	u32 q = (u32)noise() % nr_queues, i;
 
 	for (i = 0; i < QSIZE; i++) {
-		wild_desc(DESC, i);
-		wild_desc(TABLE, i);
+		wild_desc(q, DESC(q), i);
+		wild_desc(q, TABLE(q), i);
 	}
 	*(volatile u64 *)HEADER = noise() & 15;
 	*(volatile u64 *)(HEADER + 8) = noise() & (round & 1 ? 0xff : ~0ul);
 	if (round & 4)
-		avail_idx = (u16)noise();
-	offer((u16)(noise() & 31));
-	kick();
+		avail_idx[q] = (u16)noise();
+	offer(q, (u16)(noise() & 31));
+	kick(q);
 	return 0;
 }
 
 static int loops(u32 round)
 {
-	u32 i;
+	u32 q = round / 4 % nr_queues, i;
 
 	switch (round & 3) {
 	case 0:
-		set_desc(DESC, 0, HEADER, 16, F_NEXT, 0);
+		set_desc(DESC(q), 0, HEADER, 16, F_NEXT, 0);
 		break;
 	case 1:
 		for (i = 0; i < QSIZE; i++)
-			set_desc(DESC, i, HEADER, 16, F_NEXT, (u16)((i + 1) % QSIZE));
+			set_desc(DESC(q), i, HEADER, 16, F_NEXT, (u16)((i + 1) % QSIZE));
 		break;
 	case 2:
-		set_desc(DESC, 0, TABLE, 16 * QSIZE, F_INDIRECT, 0);
+		set_desc(DESC(q), 0, TABLE(q), 16 * QSIZE, F_INDIRECT, 0);
 		for (i = 0; i < QSIZE; i++)
-			set_desc(TABLE, i, DATA, 512, F_NEXT | F_WRITE, (u16)((i + 1) % QSIZE));
+			set_desc(TABLE(q), i, DATA, 512, F_NEXT | F_WRITE, (u16)((i + 1) % QSIZE));
 		break;
 	case 3:
-		set_desc(DESC, 0, DESC, 16 * QSIZE, F_INDIRECT, 0);
+		set_desc(DESC(q), 0, DESC(q), 16 * QSIZE, F_INDIRECT, 0);
 		break;
 	}
 	for (i = 0; i < QSIZE; i++)
-		offer(0);
-	kick();
+		offer(q, 0);
+	kick(q);
 	return 0;
+}
+
+/* As many good requests as fit, and nobody waits for them. */
+static void flood(u32 q, u32 len)
+{
+	u32 i;
+
+	*(volatile u64 *)HEADER = 0;
+	*(volatile u64 *)(HEADER + 8) = 0;
+	if (is_net) {
+		set_desc(DESC(q), 0, HEADER, FRAME, q ? 0 : F_WRITE, 0);
+	} else {
+		set_desc(DESC(q), 0, HEADER, 16, F_NEXT, 1);
+		set_desc(DESC(q), 1, DATA, len, F_NEXT | F_WRITE, 2);
+		set_desc(DESC(q), 2, STATUS, 1, F_WRITE, 0);
+	}
+	for (i = 0; i < QSIZE; i++)
+		offer(q, 0);
+	kick(q);
 }
 
 /* Offer good requests, do not wait, and pull the rug away. */
 static int move(u32 round)
 {
-	static const u64 places[4] = { RAM_END - 16, 0xfee00000, 0xfffffffffffff000, TABLE };
+	static const u64 places[4] = { RAM_END - 16, 0xfee00000, 0xfffffffffffff000, HEADER };
 	u64 where = places[noise() & 3];
-	u32 i;
+	u32 q = round / 5 % nr_queues;
 
-	set_desc(DESC, 0, HEADER, 16, F_NEXT, 1);
-	set_desc(DESC, 1, DATA, 512, F_NEXT | F_WRITE, 2);
-	set_desc(DESC, 2, STATUS, 1, F_WRITE, 0);
-	*(volatile u64 *)HEADER = 0;
-	*(volatile u64 *)(HEADER + 8) = 0;
-	for (i = 0; i < QSIZE; i++)
-		offer(0);
-	kick();
+	flood(q, 512);
 	switch (round % 5) {
 	case 0:
-		place_queue(where, where, where, (u16)noise());
+		place_queue(q, where, where, where, (u16)noise());
 		break;
 	case 1:
+		reg16(0x16) = (u16)q;
 		reg16(0x1c) = 0;
 		break;
 	case 2:
@@ -304,11 +365,11 @@ static int move(u32 round)
 		config(0x10, BAR);
 		break;
 	case 4:
-		clear(DESC, 0x3000);
+		clear(DESC(q), 0x3000);
 		reg8(0x14) = (u8)noise() | 1;
 		break;
 	}
-	kick();
+	kick(q);
 	return 0;
 }
 
@@ -317,12 +378,7 @@ static int resets(u32 round)
 	u32 i;
 
 	for (i = 0; i < 8; i++) {
-		set_desc(DESC, 0, HEADER, 16, F_NEXT, 1);
-		set_desc(DESC, 1, DATA, 4096, F_NEXT | F_WRITE, 2);
-		set_desc(DESC, 2, STATUS, 1, F_WRITE, 0);
-		offer(0);
-		if (i & 1)
-			kick();
+		flood(i % nr_queues, 4096);
 		if ((round & 7) == i)
 			reg8(0x14) = 0;
 	}
