@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "block/block.h"
+#include "chardev.h"
 #include "dev/pci.h"
 #include "fuzz.h"
 
@@ -28,6 +29,8 @@ struct machine *fuzz_machine(const char *const *options)
 	m->vm.fd = -1;
 	m->vm.accel = &m->accel;
 	m->accel.fd = -1;
+	if (loop_init(&m->loop))
+		fuzz_fail("no event loop");
 	for (i = 0; i < cfg.nr_drives; i++) {
 		struct block_options opts = { .format = cfg.drive[i].format,
 					      .readonly = cfg.drive[i].readonly };
@@ -36,12 +39,18 @@ struct machine *fuzz_machine(const char *const *options)
 		if (!m->disk[i])
 			fuzz_fail("disk %u cannot be opened", i);
 	}
+	for (i = 0; i < cfg.nr_serials; i++) {
+		if (cfg.serial[i].kind != CHARDEV_NONE)
+			m->serial[i] = chardev_open(&cfg.serial[i], m);
+	}
+	for (i = 0; i < cfg.nr_chardevs; i++)
+		m->chardev[i] = chardev_open(&cfg.chardev[i], m);
 	for (i = 0; i < cfg.net.nr_nics; i++) {
 		unsigned int nr = cfg.net.nic[i].backend;
 
 		m->net[nr] = fuzz_net(cfg.net.netdev[nr].queues);
 	}
-	if (loop_init(&m->loop) || machine_create(m) || machine_start(m))
+	if (machine_create(m) || machine_start(m))
 		fuzz_fail("no machine");
 	machine_reset(m);
 	return m;
