@@ -154,15 +154,18 @@ for page in "$top"/Documentation/*.[1-8]; do
 		skip "nor one that mandoc warns of" "mandoc is not installed"
 	fi
 done
-# The options a page describes: what stands in a tagged paragraph's heading.
+# The options the page describes in headings of tagged paragraphs, and those it names in bold.
+options_in() {
+	grep -v '^\.I' | grep -oE '(^| |"|, )(\\-)[A-Za-z][A-Za-z\\-]*' | tr -d ' ",\\' | sed 's/^-*//' | sort -u
+}
 awk '/^\.TP/ { tag = 1; next } tag { print; tag = 0 }' "$top/Documentation/mkvm.1" |
-	grep -v '^\.I' | grep -oE '(^| |"|, )(\\-)[A-Za-z][A-Za-z\\-]*' | tr -d ' ",\\' | sed 's/^-*//' |
-	sort -u >"$dir/described"
+	options_in >"$dir/described"
+grep '^\.B' "$top/Documentation/mkvm.1" | options_in >"$dir/named"
 grep -oE '(^|[ ,])--?[A-Za-z][A-Za-z-]*' <("$mkvm" run -help) | tr -d ' ,' | sed 's/^-*//' | sort -u >"$dir/helped"
 comm -23 "$dir/helped" "$dir/table" >"$dir/log"
 [ -s "$dir/helped" ] && [ ! -s "$dir/log" ]
 point $? "the help names no option that does not exist"
-comm -23 "$dir/table" "$dir/described" >"$dir/log"
+comm -23 "$dir/table" "$dir/named" >"$dir/log"
 [ ! -s "$dir/log" ]
 point $? "mkvm.1 describes every option"
 comm -13 "$dir/table" "$dir/described" >"$dir/log"

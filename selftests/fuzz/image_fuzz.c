@@ -3,7 +3,8 @@
  * Fuzzer of the disk image formats: the input is an image file. FUZZ_TARGET names the format;
  * "probe" lets the program find out.
  *
- * It is opened, looked at, read, and, in a copy that nobody else has, written. An input that ends
+ * It is opened, looked at, read, checked and, in a copy that nobody else has, written and repaired.
+ * A repaired image must be sound. An input that ends
  * in an odd byte has a hole behind it, so that formats with large blocks need no large inputs.
  */
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "block/block.h"
+#include "block/format.h"
 #include "fuzz.h"
 
 #define PIECE		4096
@@ -51,6 +53,20 @@ static void read_some(struct block *blk, u64 seed)
 	}
 }
 
+static void check(struct block *blk, unsigned int repair)
+{
+	struct block_check result = { .corruptions = 0 }, after = { .corruptions = 0 };
+
+	if (!blk->format->check || blk->format->check(blk, repair, &result))
+		return;
+	if (!repair || result.check_errors ||
+	    result.corruptions + result.leaks > result.corruptions_fixed + result.leaks_fixed)
+		return;
+	if (!blk->format->check(blk, 0, &after) && (after.corruptions || after.leaks))
+		fuzz_fail("after a repair: %llu corruptions, %llu leaks", after.corruptions,
+			  after.leaks);
+}
+
 static void write_some(struct block *blk, u64 seed)
 {
 	static u8 buf[PIECE];
@@ -89,11 +105,14 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		return 0;
 	if (blk->size)
 		read_some(blk, seed | 1);
+	check(blk, 0);
 	block_close(blk);
 	opts.readonly = false;
 	blk = block_open(path, &opts);
 	if (blk && blk->size)
 		write_some(blk, seed | 1);
+	if (blk)
+		check(blk, seed & 2 ? BLOCK_REPAIR_ALL : BLOCK_REPAIR_LEAKS);
 	block_close(blk);
 	return 0;
 }
