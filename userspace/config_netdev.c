@@ -30,10 +30,15 @@ static int set_id(struct netdev_config *nd, const struct place *at, const char *
 	return config_set_string(&nd->id, value);
 }
 
+bool config_interface_valid(const char *name)
+{
+	return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/%:\" \t\n\\") &&
+	       strcmp(name, ".") && strcmp(name, "..");
+}
+
 static int set_interface(char *field, const struct place *at, const char *value)
 {
-	if (!*value || strlen(value) >= IFNAMSIZ || strpbrk(value, "/% \t\n:") ||
-	    !strcmp(value, ".") || !strcmp(value, ".."))
+	if (!config_interface_valid(value))
 		return report("network %s: %s '%s' is no name of an interface (1 to %d characters)",
 			      at->arg, at->key, value, IFNAMSIZ - 1);
 	strcpy(field, value);
@@ -241,39 +246,41 @@ static int set_connect(struct netdev_config *nd, const struct place *at, const c
 	return parse_endpoint(nd, at, value);
 }
 
-/* ADDRESS, ADDRESS/BITS or ADDRESS/MASK */
-static int set_net(struct netdev_config *nd, const struct place *at, const char *value)
+bool config_subnet(const char *value, struct in_addr *net, struct in_addr *mask)
 {
 	char text[2 * INET_ADDRSTRLEN], *slash;
 	const char *end;
-	u32 mask;
-	u64 bits;
+	u64 bits = 24;
+	u32 host;
 
 	if (strlen(value) >= sizeof(text))
-		goto bad;
+		return false;
 	strcpy(text, value);
 	slash = strchr(text, '/');
-	nd->user.mask.s_addr = htonl(0xffffff00);
-	if (slash) {
+	if (slash)
 		*slash++ = '\0';
-		if (strchr(slash, '.')) {
-			if (inet_pton(AF_INET, slash, &nd->user.mask) != 1)
-				goto bad;
-		} else if (config_number(slash, &bits, &end) && !*end && bits >= 8 && bits <= 28) {
-			nd->user.mask.s_addr = htonl(UINT32_MAX << (32 - bits));
-		} else {
-			goto bad;
-		}
+	if (slash && strchr(slash, '.')) {
+		if (inet_pton(AF_INET, slash, mask) != 1)
+			return false;
+	} else {
+		if (slash && (!config_number(slash, &bits, &end) || *end || bits < 8 || bits > 28))
+			return false;
+		mask->s_addr = htonl(UINT32_MAX << (32 - bits));
 	}
-	mask = ntohl(nd->user.mask.s_addr);
-	if (inet_pton(AF_INET, text, &nd->user.net) != 1 || (~mask & (~mask + 1)) || ~mask < 15 ||
-	    ~mask > 0xffffff)
-		goto bad;
-	nd->user.net.s_addr &= nd->user.mask.s_addr;
-	return 0;
-bad:
-	return report("network %s: net '%s' is no IPv4 network of /8 to /28, e.g. 10.0.2.0/24", at->arg,
-		      value);
+	host = ~ntohl(mask->s_addr);
+	/* The bits of the mask are in one piece, and there is room for 14 to 2^24 - 2 addresses. */
+	if (inet_pton(AF_INET, text, net) != 1 || (host & (host + 1)) || host < 15 || host > 0xffffff)
+		return false;
+	net->s_addr &= mask->s_addr;
+	return true;
+}
+
+static int set_net(struct netdev_config *nd, const struct place *at, const char *value)
+{
+	return config_subnet(value, &nd->user.net, &nd->user.mask) ?
+		       0 :
+		       report("network %s: net '%s' is no IPv4 network of /8 to /28, e.g. 10.0.2.0/24",
+			      at->arg, value);
 }
 
 static int set_host(struct netdev_config *nd, const struct place *at, const char *value)

@@ -96,6 +96,19 @@ void config_net_free(struct config *cfg);
 
 /* config_netdev.c */
 
+/** config_interface_valid() - can a network interface have this name? */
+bool config_interface_valid(const char *name);
+
+/**
+ * config_subnet() - "ADDRESS", "ADDRESS/BITS" or "ADDRESS/MASK", /8 to /28; without, /24
+ * @value: text
+ * @net: set to the first address
+ * @mask: set
+ *
+ * Return: false if it is none.
+ */
+bool config_subnet(const char *value, struct in_addr *net, struct in_addr *mask);
+
 /** config_netdev_defaults() - what its kind has if nothing is said */
 void config_netdev_defaults(struct netdev_config *nd);
 

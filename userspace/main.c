@@ -10,6 +10,7 @@
 #include "config.h"
 #include "control/client.h"
 #include "img/img.h"
+#include "net/cmd_net.h"
 #include "report.h"
 #include "run.h"
 #include "types.h"
@@ -19,6 +20,7 @@ static const char help_text[] =
 	"\n"
 	"  run [options]                 run a virtual machine ('mkvm run -help' lists its options)\n"
 	"  img COMMAND                   make, examine and change disk images ('mkvm img --help')\n"
+	"  net up|down NAME, net list    a NAT network for guests ('mkvm net --help')\n"
 	"  list [--json]                 the machines that run\n"
 	"  info [--json] NAME            one of them: status, counters, devices\n"
 	"  console [--no-replay] NAME    its serial console; Ctrl-A x leaves\n"
@@ -35,6 +37,7 @@ static const struct {
 } commands[] = {
 	{ "run", run_main },
 	{ "img", img_main },
+	{ "net", cmd_net },
 	{ "list", cmd_list },
 	{ "info", cmd_info },
 	{ "stop", cmd_stop },

@@ -5,6 +5,7 @@
  * Source: netdevice(7), rtnetlink(7).
  */
 #include <errno.h>
+#include <ifaddrs.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
@@ -105,6 +106,27 @@ int link_get_mac(const char *name, u8 *mac)
 	if (!ret)
 		memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
 	return ret;
+}
+
+bool link_has_address_in(struct in_addr net, struct in_addr mask, char *name)
+{
+	struct ifaddrs *list, *a;
+	bool found = false;
+
+	if (getifaddrs(&list))
+		return false;
+	for (a = list; a && !found; a = a->ifa_next) {
+		const struct sockaddr_in *address = (void *)a->ifa_addr, *other = (void *)a->ifa_netmask;
+
+		if (!address || address->sin_family != AF_INET || !other)
+			continue;
+		found = !((address->sin_addr.s_addr ^ net.s_addr) & mask.s_addr &
+			  other->sin_addr.s_addr);
+		if (found && name)
+			snprintf(name, IFNAMSIZ, "%s", a->ifa_name);
+	}
+	freeifaddrs(list);
+	return found;
 }
 
 int link_set_address(const char *name, struct in_addr address, struct in_addr mask)

@@ -36,6 +36,14 @@ int link_set_mac(const char *name, const u8 *mac);
 /** link_get_mac() - read it */
 int link_get_mac(const char *name, u8 *mac);
 
+/**
+ * link_has_address_in() - does the host have an address in a network, or a network around it?
+ * @net: first address
+ * @mask: its mask
+ * @name: NULL, or set to the interface's name, IFNAMSIZ bytes
+ */
+bool link_has_address_in(struct in_addr net, struct in_addr mask, char *name);
+
 /** link_set_address() - give the interface an IPv4 address */
 int link_set_address(const char *name, struct in_addr address, struct in_addr mask);
 
