@@ -44,7 +44,8 @@ check_line() {
 	expect)
 		grep -qE "$*" "$work/console-$name"; point $? "the console shows '$*'" ;;
 	sum)
-		want=$(head -c "$3" "$work/$2" | sha256sum | cut -c1-64)
+		./mkvm img convert -q "$work/$2" "$work/raw"
+		want=$(head -c "$3" "$work/raw" | sha256sum | cut -c1-64)
 		[ "$(matched "$1" "$name")" = "$want" ]; point $? "the host finds in $2 what the guest wrote" ;;
 	again)
 		[ -n "$(matched 'sum=[0-9a-f]{64}' "$2")" ] &&
@@ -75,6 +76,7 @@ name=''
 cp guest-root.img "$work/root.img"
 dd if=/dev/zero of="$work/data.img" bs=1M count=8 2>/dev/null
 dd if=/dev/zero of="$work/extra.img" bs=1M count=0 seek=32 2>/dev/null
+./mkvm img create -q -f vdi "$work/extra.vdi" 32M || exit 1
 while read -r word rest <&3; do
 	case "$word" in
 	''|'#'*) ;;
