@@ -149,6 +149,57 @@ check "shrinks" same_size b.raw 1048576
 img "resize to nothing" 1 "only 1048576 bytes" resize --shrink b.raw -1M
 img "resize of what cannot be resized" 1 "cannot resize it" resize d.vdi 20M
 
+# qcow2: backing images, compression, snapshots
+img "to qcow2" 0 "" convert -O qcow2 a.raw a.qcow2
+img "info of a qcow2 image" 0 "refcount bits: 16" info a.qcow2
+img "the same as before" 0 "Images are identical." compare a.raw a.qcow2
+img "compressed" 0 "" convert -c -O qcow2 -o compression_type=zstd a.qcow2 z.qcow2
+img "the same, too" 0 "Images are identical." compare a.raw z.qcow2
+img "all of it is compressed" 0 "100.00% compressed clusters" check z.qcow2
+mkdir sub
+img "an overlay of its size" 0 "size=10485760 backing_file=../a.qcow2" \
+	create -f qcow2 -b ../a.qcow2 -F qcow2 sub/o.qcow2
+img "is found beside the image that names it" 0 "Images are identical." compare a.raw sub/o.qcow2
+img "info says where it is" 0 "backing file: ../a.qcow2 (actual path: sub/../a.qcow2)" info sub/o.qcow2
+img "info of the chain" 0 "image: sub/../a.qcow2" info --backing-chain sub/o.qcow2
+img "convert on top of another image" 0 "" convert -O qcow2 -B ../a.qcow2 -F qcow2 e.raw sub/p.qcow2
+img "reads as its source" 0 "Images are identical." compare e.raw sub/p.qcow2
+check "and stores what differs" test "$(blocks sub/p.qcow2)" -lt 1200
+img "-B without -F" 1 "give its format" convert -O qcow2 -B ../a.qcow2 e.raw sub/q.qcow2
+img "an overlay that is larger" 0 "" create -q -f qcow2 -b a.qcow2 -F qcow2 l.qcow2 12M
+img "zeroes follow" 0 "Warning: Image size mismatch!" compare a.raw l.qcow2
+img "no snapshots yet" 0 "" snapshot a.qcow2
+img "take a snapshot" 0 "" snapshot -c first a.qcow2
+img "it is in the list" 0 "first" snapshot -l a.qcow2
+img "it can be applied" 0 "" snapshot -a first a.qcow2
+img "one that is not there" 1 "has no snapshot 'second'" snapshot -d second a.qcow2
+img "two things at once" 1 "not two" snapshot -c x -d y a.qcow2
+img "delete it" 0 "" snapshot -d first a.qcow2
+img "raw images have none" 1 "raw images have no snapshots" snapshot -l a.raw
+img "resize qcow2" 0 "Image resized." resize l.qcow2 +1G
+img "and less" 0 "Image resized." resize --shrink l.qcow2 10M
+img "nothing was lost" 0 "Images are identical." compare a.raw l.qcow2
+img "an overlay without a look" 0 "" create -q -u -f qcow2 -b t.qcow2 -F qcow2 s.qcow2 1M
+img "its backing image is missing" 2 "cannot open its backing image 't.qcow2'" compare s.qcow2 a.raw
+img "but info works" 0 "backing file: t.qcow2" info s.qcow2
+"$mkvm" img create -q -u -f qcow2 -b s.qcow2 -F qcow2 t.qcow2 1M
+img "a chain that bites its tail" 2 "comes back to itself" compare s.qcow2 a.raw
+i=0
+while [ $i -lt 202 ]; do
+	"$mkvm" img create -q -u -f qcow2 -o cluster_size=512 -b "$((i + 1))" -F qcow2 $i 64K
+	i=$((i + 1))
+done
+"$mkvm" img create -q -f qcow2 202 64K
+img "a chain of 203" 1 "longer than 200" info --backing-chain 0
+img "a chain of 200" 0 "image: 202" info --backing-chain 3
+"$mkvm" img create -q -u -f qcow2 -b a.raw u.qcow2 10M
+status=0
+"$mkvm" img compare a.raw u.qcow2 >o1 2>e1 || status=$?
+check "a raw backing image by guess: a warning" grep -q "taken for raw" e1
+check "but it works" test $status -eq 0
+"$mkvm" img create -q -u -f qcow2 -b nbd:localhost:1 -F raw n.qcow2 1M
+img "a backing image that is no file" 2 "only files are supported" compare n.qcow2 a.raw
+
 # what must not happen
 img "convert onto itself" 1 "in use by another reader" convert a.raw a.raw
 check "changes nothing" same_size a.raw 10485760

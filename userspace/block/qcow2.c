@@ -177,6 +177,7 @@ static struct block *qcow2_open(struct host_file *file, const struct block_optio
 		return NULL;
 	}
 	q->blk.size = q->image_size & ~(u64)(SECTOR_SIZE - 1);
+	q->blk.cluster_size = q->cluster_size;
 	ret = qcow2_cache_init(q);
 	if (!ret)
 		ret = qcow2_load_tables(q);

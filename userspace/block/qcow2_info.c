@@ -44,7 +44,6 @@ int qcow2_info(struct block *blk, json_t *object)
 	unsigned int i;
 	int bad = 0;
 
-	bad |= json_object_set_new(object, "cluster-size", json_integer(q->cluster_size));
 	bad |= json_object_set_new(object, "dirty-flag",
 				   json_boolean(q->incompat & INCOMPAT_DIRTY));
 	bad |= json_object_set_new(object, "format-specific", describe(q));

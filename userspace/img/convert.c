@@ -192,8 +192,9 @@ static int run_copy(struct copy *c, bool show, bool quiet)
 	if (c->target->size < c->source->size)
 		return report("disk %s: its %llu bytes are too few for %s's %llu",
 			      c->target->path, c->target->size, c->source->path, c->source->size);
-	if (c->compress && c->target->cluster_size > BUF_SIZE)
-		return report("img convert: -c: clusters of more than 2 MiB");
+	if (c->compress && (!c->target->cluster_size || c->target->cluster_size > BUF_SIZE))
+		return report("img convert: -c: clusters of %u bytes cannot be compressed",
+			      c->target->cluster_size);
 	c->buf = malloc(BUF_SIZE);
 	c->below = malloc(BUF_SIZE);
 	if (!c->buf || !c->below) {

@@ -30,6 +30,7 @@ static const struct {
 } commands[] = {
 	{ "create", img_create }, { "info", img_info }, { "check", img_check },
 	{ "convert", img_convert }, { "compare", img_compare }, { "resize", img_resize },
+	{ "snapshot", img_snapshot },
 };
 
 int img_getopt(int argc, char **argv, const char *letters, const struct option *options)
