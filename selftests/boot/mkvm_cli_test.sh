@@ -160,7 +160,7 @@ refuse "disk is a character device" "neither a file nor a block device" $k -hda 
 truncate -s 1000 odd.img
 refuse "disk that is no whole number of sectors" "no multiple of 512" $k -hda odd.img
 refuse "-drive without file" "file= is missing" $k -drive format=raw,if=virtio
-refuse "unsupported format" "format 'qcow2' is not supported" $k -drive file=disk.img,format=qcow2
+refuse "unsupported format" "format 'qed' is not supported; use qcow2" $k -drive file=disk.img,format=qed
 refuse "unsupported interface" "interface 'ide' is not supported" $k -drive file=disk.img,if=ide
 refuse "unknown key" "key 'copy-on-read' is not supported" $k -drive file=disk.img,copy-on-read=on
 for bad in cache=fast aio=native discard=yes werror=retry rerror=enospc media=cdrom detect-zeroes=on index=2 snapshot=on; do
@@ -188,8 +188,8 @@ refuse "a disk with everything is understood" "cannot open $none" $d \
 	-device virtio-blk-pci,drive=d,serial=x,num-queues=4,queue-size=1024,logical_block_size=4096,physical_block_size=4096,write-cache=off,config-wce=off,discard=on,write-zeroes=off
 refuse "key without value" "'readonly' has no value" $k -drive file=disk.img,readonly
 refuse "readonly that is neither on nor off" "on or off" $k -drive file=disk.img,readonly=yes
-truncate -s 1M q.img && put q.img 0 'QFI\373'
-refuse "qcow2 image given as raw" "looks like qcow2" $k -hda q.img
+truncate -s 1M q.img && put q.img 0 'vhdxfile'
+refuse "an image of a format we have not" "looks like vhdx" $k -hda q.img
 refuse "unless format=raw insists" "cannot open $none" $k -drive file=q.img,format=raw
 cp disk.img a,b.img
 refuse "a comma in a file name is doubled" "cannot open $none" $k -drive file=a,,b.img,format=raw
