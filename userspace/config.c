@@ -20,7 +20,7 @@ static const char help_text[] =
 	"Usage: mkvm run -kernel FILE [options]\n"
 	"Run a virtual machine. Options take one dash or two, values follow after a space or '='.\n"
 	"\n"
-	"  -kernel FILE        Linux kernel (bzImage) to boot\n"
+	"  -kernel FILE        kernel to boot: a Linux bzImage, or an ELF file (vmlinux, PVH)\n"
 	"  -initrd FILE        initial ramdisk\n"
 	"  -append STRING      kernel command line, e.g. 'console=ttyS0 root=/dev/vda'\n"
 	"  -m SIZE             memory in MiB, or with a suffix M or G (default 512)\n"
@@ -69,6 +69,7 @@ enum option_action {
  * @name: without dashes
  * @action: what to do
  * @has_value: a value follows
+ * @optional: it may be left out, and follows '=' only; NULL then
  * @field: offset in struct config; ACTION_STRING, ACTION_FLAG
  * @parse: ACTION_PARSE; 0, or -1 after a report
  * @why: ACTION_REFUSE: the rest of the sentence
@@ -77,6 +78,7 @@ struct run_option {
 	const char *name;
 	enum option_action action;
 	bool has_value;
+	bool optional;
 	size_t field;
 	int (*parse)(struct config *cfg, const char *arg);
 	const char *why;
@@ -97,6 +99,9 @@ static const struct run_option run_options[] = {
 	STRING("append", append),
 	PARSE("m", config_parse_memory),
 	PARSE("memory", config_parse_memory),
+	STRING("mem-path", mem_path),
+	FLAG("mem-prealloc", mem_prealloc),
+	PARSE("overcommit", config_parse_overcommit),
 	PARSE("smp", config_parse_smp),
 	PARSE("name", config_parse_name),
 	PARSE("accel", config_parse_accel),
@@ -120,6 +125,8 @@ static const struct run_option run_options[] = {
 	FLAG("S", start_paused),
 	PARSE("qmp", config_parse_qmp),
 	PARSE("monitor", config_parse_monitor),
+	{ .name = "dry-run", .action = ACTION_PARSE, .optional = true,
+	  .parse = config_parse_dry_run },
 	PARSE("user", config_parse_user),
 	PARSE("runas", config_parse_user),
 	STRING("chroot", chroot),
@@ -194,7 +201,9 @@ static void fill_getopt_table(void)
 	for (i = 0; i < ARRAY_SIZE(run_options); i++) {
 		getopt_table[i].name = run_options[i].name;
 		getopt_table[i].has_arg =
-			run_options[i].has_value ? required_argument : no_argument;
+			run_options[i].optional  ? optional_argument :
+			run_options[i].has_value ? required_argument :
+						   no_argument;
 		getopt_table[i].val = FIRST_OPTION + (int)i;
 	}
 }
@@ -354,6 +363,7 @@ void config_free(struct config *cfg)
 	free(cfg->kernel);
 	free(cfg->initrd);
 	free(cfg->append);
+	free(cfg->mem_path);
 	free(cfg->accel);
 	free(cfg->pidfile);
 	free(cfg->user);

@@ -157,7 +157,9 @@ struct device_config {
  * @nr_vcpus: 1 to MAX_VCPUS
  * @nr_cores: cores of a package, and
  * @nr_threads: threads of a core; @nr_vcpus is a multiple of their product
- * @mem_lock: keep guest RAM, and mkvm itself, in memory
+ * @mem_path: directory guest RAM comes from, or NULL
+ * @mem_prealloc: have the host give all of it at the start
+ * @mem_lock: keep guest RAM, and mkvm itself as it is when the machine is built, in memory
  * @rtc_localtime: the clock shows the host's local time instead of UTC
  * @accel: "minikvm", "kvm" or a path with a slash
  * @nodefaults: only the devices that are asked for
@@ -167,6 +169,8 @@ struct device_config {
  * @uid: see @user
  * @gid: see @user
  * @chroot: make this the root directory before the guest runs, or NULL
+ * @dry_run: print the machine instead of running it
+ * @dry_run_json: as JSON
  * @sandbox_off: no system call filters
  * @serial: COM1 and COM2
  * @nr_serials: entries of @serial
@@ -193,6 +197,8 @@ struct config {
 	unsigned int nr_vcpus;
 	unsigned int nr_cores;
 	unsigned int nr_threads;
+	char *mem_path;
+	bool mem_prealloc;
 	bool mem_lock;
 	bool rtc_localtime;
 	char *accel;
@@ -203,6 +209,8 @@ struct config {
 	u32 uid;
 	u32 gid;
 	char *chroot;
+	bool dry_run;
+	bool dry_run_json;
 	bool sandbox_off;
 	struct chardev_config serial[MAX_SERIALS];
 	unsigned int nr_serials;

@@ -278,6 +278,15 @@ int config_parse_user(struct config *cfg, const char *arg)
 	return config_set_string(&cfg->user, arg);
 }
 
+int config_parse_dry_run(struct config *cfg, const char *arg)
+{
+	if (arg && strcmp(arg, "json"))
+		return report("-dry-run=%s: give json, or nothing for text", arg);
+	cfg->dry_run = true;
+	cfg->dry_run_json = arg != NULL;
+	return 0;
+}
+
 /* QEMU takes "on" with a list of what to deny; here all of that is denied anyway. */
 static int set_sandbox_key(void *opaque, const char *arg, const char *key, const char *value)
 {

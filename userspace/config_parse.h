@@ -129,6 +129,7 @@ int config_parse_rtc(struct config *cfg, const char *arg);
 int config_parse_display(struct config *cfg, const char *arg);
 int config_parse_vga(struct config *cfg, const char *arg);
 int config_parse_user(struct config *cfg, const char *arg);
+int config_parse_dry_run(struct config *cfg, const char *arg);
 int config_parse_sandbox(struct config *cfg, const char *arg);
 
 /* config_control.c */

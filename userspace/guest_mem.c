@@ -4,8 +4,14 @@
  * address to pointer.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "guest_mem.h"
 #include "layout.h"
@@ -13,9 +19,25 @@
 
 #define HUGE_PAGE	(2 * MIB)
 
-int guest_mem_create(struct guest_mem *mem, u64 size)
+static void lay_out(struct guest_mem *mem, u8 *hva, u64 size)
 {
 	u64 low = size < RAM_LOW_MAX ? size : RAM_LOW_MAX;
+
+	/* A child (or a core dump) has no business with the guest's memory. */
+	(void)madvise(mem->map, mem->map_size, MADV_DONTFORK);
+	(void)madvise(mem->map, mem->map_size, MADV_DONTDUMP);
+	mem->ram[0] = (struct guest_ram){ .gpa = 0, .size = low, .hva = hva };
+	mem->nr = 1;
+	if (size > low) {
+		mem->ram[1] = (struct guest_ram){
+			.gpa = RAM_HIGH_BASE, .size = size - low, .hva = hva + low,
+		};
+		mem->nr = 2;
+	}
+}
+
+int guest_mem_create(struct guest_mem *mem, u64 size)
+{
 	u8 *hva;
 
 	memset(mem, 0, sizeof(*mem));
@@ -38,17 +60,70 @@ int guest_mem_create(struct guest_mem *mem, u64 size)
 	 * well.
 	 */
 	(void)madvise(hva, size, MADV_HUGEPAGE);
-	/* A child (or a core dump) has no business with the guest's memory. */
-	(void)madvise(hva, size, MADV_DONTFORK);
-	(void)madvise(hva, size, MADV_DONTDUMP);
+	lay_out(mem, hva, size);
+	return 0;
+}
 
-	mem->ram[0] = (struct guest_ram){ .gpa = 0, .size = low, .hva = hva };
-	mem->nr = 1;
-	if (size > low) {
-		mem->ram[1] = (struct guest_ram){
-			.gpa = RAM_HIGH_BASE, .size = size - low, .hva = hva + low,
-		};
-		mem->nr = 2;
+/* A file nobody else can name. Return its descriptor or a negative errno. */
+static int unnamed_file(const char *dir)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s/mkvm.XXXXXX", dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	(void)unlink(path);
+	return fd;
+}
+
+int guest_mem_create_in(struct guest_mem *mem, u64 size, const char *dir)
+{
+	struct statfs fs;
+	u64 page;
+	int fd, err = 0;
+
+	memset(mem, 0, sizeof(*mem));
+	fd = unnamed_file(dir);
+	if (fd < 0)
+		return fd;
+	/* The block size of a file system of huge pages is theirs. */
+	page = fstatfs(fd, &fs) || fs.f_bsize <= 0 ? 0 : (u64)fs.f_bsize;
+	if (!page || (page & (page - 1)) || size == 0 || size > INT64_MAX - page)
+		err = -EINVAL;
+	mem->map_size = (size + page - 1) & ~(page - 1);
+	if (!err && ftruncate(fd, (off_t)mem->map_size))
+		err = -errno;
+	if (!err) {
+		mem->map = mmap(NULL, mem->map_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		err = mem->map == MAP_FAILED ? -errno : 0;
+	}
+	close(fd);
+	if (err) {
+		memset(mem, 0, sizeof(*mem));
+		return err;
+	}
+	lay_out(mem, mem->map, size);
+	return 0;
+}
+
+int guest_mem_populate(struct guest_mem *mem)
+{
+	unsigned int i;
+	u64 at;
+
+	for (i = 0; i < mem->nr; i++) {
+		struct guest_ram *ram = &mem->ram[i];
+
+		if (!madvise(ram->hva, ram->size, MADV_POPULATE_WRITE))
+			continue;
+		if (errno != EINVAL)
+			return -ENOMEM;
+		/* A kernel before 5.14: touch the pages, which are zero. */
+		for (at = 0; at < ram->size; at += 4096)
+			*(volatile u8 *)(ram->hva + at) = 0;
 	}
 	return 0;
 }

@@ -49,6 +49,19 @@ struct guest_mem {
  */
 int guest_mem_create(struct guest_mem *mem, u64 size);
 
+/**
+ * guest_mem_create_in() - likewise, from a directory: a file system of huge pages
+ * @mem: filled in
+ * @size: bytes, a multiple of 4 KiB
+ * @dir: where to make the file, which is unlinked at once
+ *
+ * Return: 0; -ENOMEM if there are too few huge pages; another negative errno.
+ */
+int guest_mem_create_in(struct guest_mem *mem, u64 size, const char *dir);
+
+/** guest_mem_populate() - have the host give all pages now; 0 or -ENOMEM */
+int guest_mem_populate(struct guest_mem *mem);
+
 /** guest_mem_destroy() - unmap the RAM; no vCPU and no device may use it any more */
 void guest_mem_destroy(struct guest_mem *mem);
 

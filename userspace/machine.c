@@ -39,6 +39,24 @@ int machine_add_device(struct machine *m, const struct device_ops *ops, void *op
 	return 0;
 }
 
+static int create_ram(struct machine *m)
+{
+	const struct config *cfg = m->cfg;
+	int err;
+
+	if (!cfg->mem_path && guest_mem_create(&m->mem, cfg->mem_size))
+		return report("-m: cannot map %llu MiB of memory on this host",
+			      cfg->mem_size / MIB);
+	err = cfg->mem_path ? guest_mem_create_in(&m->mem, cfg->mem_size, cfg->mem_path) : 0;
+	if (err)
+		return report("-mem-path %s: cannot get %llu MiB of memory there: %s", cfg->mem_path,
+			      cfg->mem_size / MIB, strerror(-err));
+	if (cfg->mem_prealloc && guest_mem_populate(&m->mem))
+		return report("-mem-prealloc: this host does not have %llu MiB of memory",
+			      cfg->mem_size / MIB);
+	return 0;
+}
+
 int machine_create(struct machine *m)
 {
 	size_t i;
@@ -46,9 +64,8 @@ int machine_create(struct machine *m)
 	machine_pause_init(m);
 	bus_init(&m->pio);
 	bus_init(&m->mmio);
-	if (guest_mem_create(&m->mem, m->cfg->mem_size))
-		return report("-m: cannot map %llu MiB of memory on this host",
-			      m->cfg->mem_size / MIB);
+	if (create_ram(m))
+		return -1;
 	for (i = 0; i < ARRAY_SIZE(board); i++) {
 		if (board[i](m))
 			return -1;

@@ -19,6 +19,7 @@
 #include "control/control.h"
 #include "control/entry.h"
 #include "cpuid.h"
+#include "dry_run.h"
 #include "daemon.h"
 #include "machine.h"
 #include "net/net.h"
@@ -328,6 +329,27 @@ static void cleanup(struct machine *m)
 		(void)unlink(m->cfg->pidfile);
 }
 
+/* Nothing on the host changes: no outputs, no sockets, no interfaces, no entry. */
+static int describe_machine(const struct config *cfg)
+{
+	static struct machine machine;
+	struct config plan = *cfg;
+	struct machine *m = &machine;
+	int status = EXIT_ERROR;
+
+	plan.mem_path = NULL;
+	plan.mem_prealloc = false;
+	m->cfg = &plan;
+	m->vm.fd = -1;
+	m->accel.fd = -1;
+	if (!boot_open(&m->boot, m->cfg) && !open_disks(m) && !loop_init(&m->loop)) {
+		status = dry_run(m, cfg->dry_run_json) ? EXIT_ERROR : EXIT_POWEROFF;
+		loop_destroy(&m->loop);
+	}
+	cleanup(m);
+	return status;
+}
+
 static int run_config(const struct config *cfg)
 {
 	static struct machine machine;
@@ -379,6 +401,10 @@ int run_main(int argc, char **argv)
 
 	switch (config_parse(&cfg, argc, argv)) {
 	case CONFIG_OK:
+		if (cfg.dry_run) {
+			status = config_default_name(&cfg) ? EXIT_ERROR : describe_machine(&cfg);
+			break;
+		}
 		if (cfg.process)
 			(void)prctl(PR_SET_NAME, cfg.process);
 		if (!(cfg.daemonize && daemon_fork(&status)) && !config_default_name(&cfg))

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -99,6 +100,10 @@ int sandbox_enter(const struct config *cfg)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return report("cannot set no_new_privs: %s", strerror(errno));
+	/* Not what is mapped later: without privilege there is a limit, and it must not fail then. */
+	if (cfg->mem_lock && mlockall(MCL_CURRENT))
+		return report("-overcommit mem-lock=on: cannot lock the memory: %s; see ulimit -l",
+			      strerror(errno));
 	/* The bounding set first: leaving root takes the right to clear it along. */
 	drop_bounding_set();
 	if ((cfg->chroot && change_root(cfg->chroot)) || (cfg->user && change_user(cfg)) ||

@@ -2,9 +2,9 @@
 /*
  * The state a vCPU starts with, and printing the state of one that cannot go on.
  *
- * vCPU 0 enters the kernel in 64-bit mode as the boot protocol asks (Linux
- * Documentation/arch/x86/boot.rst, "64-bit Boot Protocol"); the others wait for INIT and SIPI in
- * the in-kernel local APIC.
+ * vCPU 0 enters the kernel in 64-bit mode as Linux's boot protocol asks (Linux
+ * Documentation/arch/x86/boot.rst, "64-bit Boot Protocol"), or in 32-bit mode as PVH's does (Xen
+ * docs/misc/pvh.pandoc, "Booting"); the others wait for INIT and SIPI in the in-kernel local APIC.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -97,24 +97,19 @@ static int set_lapic(struct vcpu *vcpu)
 	return 0;
 }
 
-static int set_registers(struct vcpu *vcpu)
+static void set_segments(struct minikvm_sregs *sregs, bool pvh)
 {
-	struct minikvm_regs regs = {
-		.rip = vcpu->m->boot.entry,
-		.rsi = BOOT_PARAMS_GPA,
-		.rsp = BOOT_STACK_GPA,
-		.rflags = 2,
-	};
-	struct minikvm_segment code = {
+	const struct minikvm_segment code = {
 		.selector = BOOT_CS,
 		.limit = 0xffffffff,
 		.type = 0xb,
 		.present = 1,
 		.s = 1,
-		.l = 1,
+		.l = !pvh,
+		.db = pvh,
 		.g = 1,
 	};
-	struct minikvm_segment data = {
+	const struct minikvm_segment data = {
 		.selector = BOOT_DS,
 		.limit = 0xffffffff,
 		.type = 0x3,
@@ -123,25 +118,48 @@ static int set_registers(struct vcpu *vcpu)
 		.db = 1,
 		.g = 1,
 	};
+
+	sregs->cs = code;
+	sregs->ds = data;
+	sregs->es = data;
+	sregs->fs = data;
+	sregs->gs = data;
+	sregs->ss = data;
+	/* VM entry wants a busy TSS and accepts no LDT. */
+	sregs->tr = (struct minikvm_segment){
+		.limit = pvh ? 0x67 : 0xffff, .type = 0xb, .present = 1,
+	};
+	sregs->ldt = (struct minikvm_segment){ .limit = 0xffff, .type = 0x2, .present = 1 };
+	sregs->idt = (struct minikvm_dtable){ 0 };
+}
+
+static int set_registers(struct vcpu *vcpu)
+{
+	bool pvh = vcpu->m->boot.protocol == BOOT_PVH;
+	struct minikvm_regs regs = { .rip = vcpu->m->boot.entry, .rflags = 2 };
 	struct minikvm_sregs sregs;
 
 	if (ioctl(vcpu->fd, MINIKVM_GET_SREGS, &sregs))
 		return report("%s: GET_SREGS failed: %s", vcpu->m->accel.path, strerror(errno));
-	sregs.cs = code;
-	sregs.ds = data;
-	sregs.es = data;
-	sregs.fs = data;
-	sregs.gs = data;
-	sregs.ss = data;
-	/* VM entry wants a busy TSS and accepts no LDT. */
-	sregs.tr = (struct minikvm_segment){ .limit = 0xffff, .type = 0xb, .present = 1 };
-	sregs.ldt = (struct minikvm_segment){ .limit = 0xffff, .type = 0x2, .present = 1 };
-	sregs.gdt = (struct minikvm_dtable){ .base = BOOT_GDT_GPA, .limit = BOOT_GDT_SIZE - 1 };
-	sregs.idt = (struct minikvm_dtable){ 0 };
-	sregs.cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG;
-	sregs.cr3 = BOOT_PML4_GPA;
-	sregs.cr4 = CR4_PAE;
-	sregs.efer = EFER_LME | EFER_LMA;
+	set_segments(&sregs, pvh);
+	if (pvh) {
+		regs.rbx = BOOT_PARAMS_GPA;
+		sregs.gdt = (struct minikvm_dtable){ 0 };
+		sregs.cr0 = CR0_PE | CR0_ET | CR0_NE;
+		sregs.cr3 = 0;
+		sregs.cr4 = 0;
+		sregs.efer = 0;
+	} else {
+		regs.rsi = BOOT_PARAMS_GPA;
+		regs.rsp = BOOT_STACK_GPA;
+		sregs.gdt = (struct minikvm_dtable){
+			.base = BOOT_GDT_GPA, .limit = BOOT_GDT_SIZE - 1,
+		};
+		sregs.cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG;
+		sregs.cr3 = BOOT_PML4_GPA;
+		sregs.cr4 = CR4_PAE;
+		sregs.efer = EFER_LME | EFER_LMA;
+	}
 	if (ioctl(vcpu->fd, MINIKVM_SET_SREGS, &sregs))
 		return report("%s: SET_SREGS failed: %s", vcpu->m->accel.path, strerror(errno));
 	if (ioctl(vcpu->fd, MINIKVM_SET_REGS, &regs))

@@ -152,6 +152,43 @@ refuse "empty initrd" "-initrd empty: is empty" $k -initrd empty
 refuse "command line too long" "command line of 101 characters; this kernel takes 100" $k \
 	-append "$(printf '%0101d' 0)"
 
+fake_elf() {
+	truncate -s 0 "$1"
+	put "$1" 0 '\177ELF\002\001\001'
+	put "$1" 16 '\002\000\076\000\001\000\000\000'	# executable, x86-64
+	put "$1" 24 '\000\000\000\001'		# entry 16 MiB
+	put "$1" 32 '\100'				# program headers at 64
+	put "$1" 54 '\070\000\001'			# 56 bytes each, one
+	put "$1" 64 '\001\000\000\000\007'		# to be loaded
+	put "$1" 73 '\020'				# from 4096
+	put "$1" 88 '\000\000\000\001'		# to 16 MiB
+	put "$1" 97 '\020'				# 4096 bytes
+	put "$1" 106 '\040'				# 2 MiB in memory
+	truncate -s 8K "$1"
+}
+fake_elf elf
+refuse "an ELF kernel is fine" "cannot open $none" -kernel elf -accel "$none"
+refuse "as long as there is memory for it" "too little for this kernel; give 18" -kernel elf -accel "$none" -m 16
+refuse "command line too long for it" "this kernel takes 2047" -kernel elf -append "$(printf '%02048d' 0)"
+fake_elf elf32 && put elf32 4 '\001'
+refuse "32-bit ELF file" "not for x86-64" -kernel elf32
+head -c 4097 elf >elfcut
+refuse "cut ELF file" "is truncated" -kernel elfcut
+
+# Memory from elsewhere
+refuse "unknown key of overcommit" "key 'cpu-pm' is not supported" $k -overcommit cpu-pm=on
+refuse "lock that is neither on nor off" "mem-lock is on or off" $k -overcommit mem-lock=maybe
+
+# The machine that would be
+accept "dry run" "00:01.0  1af4:1042  virtio-blk  c0000000-c0007fff  GSI 16" run -kernel kernel -hda disk.img \
+	-dry-run -accel $none
+accept "dry run as JSON" '"protocol": "linux-64"' run -kernel kernel --dry-run=json
+refuse "dry run as something else" "give json" $k -dry-run=xml
+refuse "dry run of what cannot be" "cannot open it" $k -hda nofile -dry-run
+accept "dry run of outputs" "stream 0: COM1, ports 0x3f8-0x3ff, GSI 4: file log" run -kernel kernel -dry-run \
+	-serial file:log -pidfile pid -chardev socket,id=s,path=sock,server=on,wait=off
+result "$([ ! -e log ] && [ ! -e pid ] && [ ! -e sock ] && echo 0 || echo 1)" "makes none of them"
+
 # Disks
 refuse "missing disk" "disk nofile: cannot open it" $k -hda nofile
 refuse "empty disk" "disk empty: is empty" $k -hda empty

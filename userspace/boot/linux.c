@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The Linux boot loader: opens and checks kernel and initrd, plans their places, loads them, and
- * builds what the 64-bit entry expects: zero page, page tables, descriptor table, memory map.
+ * The boot loader: opens and checks kernel and initrd, plans their places, loads them, and builds
+ * what the 64-bit entry of Linux expects: zero page, page tables, descriptor table, memory map.
  *
  * Source: Linux Documentation/arch/x86/boot.rst, "64-bit Boot Protocol"; zero-page.rst.
  */
@@ -15,6 +15,7 @@
 
 #include "boot/acpi.h"
 #include "boot/linux.h"
+#include "boot/pvh.h"
 #include "report.h"
 #include "types.h"
 
@@ -23,11 +24,16 @@
 
 #define LOADER_UNDEFINED	0xff	/* type_of_loader: none of the assigned numbers */
 #define ENTRY_64_OFFSET		0x200
+#define BOOT_FLAG		0xaa55
+#define HEADER_MAGIC		0x53726448	/* "HdrS" */
 
 #define PTE_PRESENT		BIT_ULL(0)
 #define PTE_WRITE		BIT_ULL(1)
 #define PTE_LARGE		BIT_ULL(7)
 #define PAGE_SIZE		4096ULL
+
+/* COMMAND_LINE_SIZE of x86 Linux, without the zero; an ELF file does not say. */
+#define ELF_CMDLINE_MAX		2047
 
 static u64 low_ram_end(const struct config *cfg)
 {
@@ -50,6 +56,22 @@ static int open_file(const char *option, const char *path, u64 *size)
 	return fd;
 }
 
+/* An ELF file says where it goes; the rest is what Linux has everywhere. */
+static const char *open_elf(struct boot_source *boot, u64 size)
+{
+	const char *wrong = elf_parse(&boot->elf, boot->kernel_fd, size);
+
+	if (wrong)
+		return wrong;
+	boot->protocol = boot->elf.pvh ? BOOT_PVH : BOOT_LINUX64;
+	boot->entry = boot->elf.pvh ? boot->elf.pvh_entry : boot->elf.entry;
+	boot->kernel.pref_address = boot->elf.start & ~(PAGE_SIZE - 1);
+	boot->kernel.init_size = boot->elf.end - boot->kernel.pref_address;
+	boot->kernel.cmdline_max = ELF_CMDLINE_MAX;
+	boot->kernel.initrd_max = UINT32_MAX;
+	return NULL;
+}
+
 static int open_kernel(struct boot_source *boot)
 {
 	u8 head[BZIMAGE_HEAD_SIZE];
@@ -63,10 +85,13 @@ static int open_kernel(struct boot_source *boot)
 	n = pread(boot->kernel_fd, head, sizeof(head), 0);
 	if (n < 0)
 		return report("-kernel %s: cannot read it: %s", path, strerror(errno));
-	wrong = bzimage_parse(&boot->kernel, head, (size_t)n, size);
+	if (elf_is_elf(head, (size_t)n))
+		wrong = open_elf(boot, size);
+	else
+		wrong = bzimage_parse(&boot->kernel, head, (size_t)n, size);
 	if (wrong)
-		return report("-kernel %s: %s; give a 64-bit Linux bzImage such as /boot/vmlinuz-*",
-			      path, wrong);
+		return report("-kernel %s: %s; give a 64-bit Linux bzImage such as /boot/vmlinuz-*, "
+			      "or an ELF file", path, wrong);
 	return 0;
 }
 
@@ -89,7 +114,8 @@ static int plan(struct boot_source *boot)
 	    boot->kernel_gpa % PAGE_SIZE || boot->kernel.init_size > RAM_LOW_MAX - boot->kernel_gpa)
 		return report("-kernel %s: wants 0x%llx bytes at 0x%llx, which cannot be",
 			      cfg->kernel, boot->kernel.init_size, boot->kernel_gpa);
-	boot->entry = boot->kernel_gpa + ENTRY_64_OFFSET;
+	if (!boot->elf.nr_segments)
+		boot->entry = boot->kernel_gpa + ENTRY_64_OFFSET;
 	kernel_end = boot->kernel_gpa + boot->kernel.init_size;
 	need = (kernel_end + MIB - 1) / MIB;
 	if (kernel_end > end)
@@ -194,28 +220,38 @@ static int write_gdt(const struct guest_mem *mem)
 	return guest_mem_write(mem, BOOT_GDT_GPA, gdt, sizeof(gdt));
 }
 
-static void add_e820(struct boot_params *bp, u64 start, u64 end, u32 type)
+static void add_range(struct boot_range *range, unsigned int *nr, u64 start, u64 end, u32 type)
 {
-	struct boot_e820_entry *e = &bp->e820_table[bp->e820_entries];
+	if (end > start)
+		range[(*nr)++] = (struct boot_range){ .start = start, .end = end, .type = type };
+}
 
-	if (end <= start || bp->e820_entries == E820_MAX_ENTRIES_ZEROPAGE)
-		return;
-	e->addr = start;
-	e->size = end - start;
-	e->type = type;
-	bp->e820_entries++;
+unsigned int boot_memory_map(const struct config *cfg, struct boot_range *range)
+{
+	unsigned int nr = 0;
+
+	add_range(range, &nr, 0, LOW_RAM_END, E820_RAM);
+	add_range(range, &nr, LOW_RAM_END, VIDEO_BASE, E820_RESERVED);
+	add_range(range, &nr, ACPI_BASE, ACPI_BASE + ACPI_SIZE, E820_RESERVED);
+	add_range(range, &nr, HIGH_MEM_BASE, low_ram_end(cfg), E820_RAM);
+	add_range(range, &nr, KVM_IDENTITY_MAP_BASE, KVM_TSS_BASE + 3 * PAGE_SIZE, E820_RESERVED);
+	if (cfg->mem_size > RAM_LOW_MAX)
+		add_range(range, &nr, RAM_HIGH_BASE,
+			  RAM_HIGH_BASE + (cfg->mem_size - RAM_LOW_MAX), E820_RAM);
+	return nr;
 }
 
 static void fill_e820(struct boot_params *bp, const struct config *cfg)
 {
-	add_e820(bp, 0, LOW_RAM_END, E820_RAM);
-	add_e820(bp, LOW_RAM_END, VIDEO_BASE, E820_RESERVED);
-	add_e820(bp, ACPI_BASE, ACPI_BASE + ACPI_SIZE, E820_RESERVED);
-	add_e820(bp, HIGH_MEM_BASE, low_ram_end(cfg), E820_RAM);
-	add_e820(bp, KVM_IDENTITY_MAP_BASE, KVM_TSS_BASE + 3 * PAGE_SIZE, E820_RESERVED);
-	if (cfg->mem_size > RAM_LOW_MAX)
-		add_e820(bp, RAM_HIGH_BASE, RAM_HIGH_BASE + (cfg->mem_size - RAM_LOW_MAX),
-			 E820_RAM);
+	struct boot_range range[BOOT_MAX_RANGES];
+	unsigned int nr = boot_memory_map(cfg, range), i;
+
+	for (i = 0; i < nr; i++) {
+		bp->e820_table[i].addr = range[i].start;
+		bp->e820_table[i].size = range[i].end - range[i].start;
+		bp->e820_table[i].type = range[i].type;
+	}
+	bp->e820_entries = (u8)nr;
 }
 
 static int write_boot_params(const struct boot_source *boot, const struct guest_mem *mem,
@@ -228,6 +264,8 @@ static int write_boot_params(const struct boot_source *boot, const struct guest_
 		      "setup header in the zero page");
 	memset(&bp, 0, sizeof(bp));
 	memcpy((u8 *)&bp + BZIMAGE_HEADER_OFFSET, boot->kernel.header, boot->kernel.header_size);
+	bp.hdr.boot_flag = BOOT_FLAG;
+	bp.hdr.header = HEADER_MAGIC;
 	bp.hdr.type_of_loader = LOADER_UNDEFINED;
 	bp.hdr.loadflags &= (u8)~CAN_USE_HEAP;
 	bp.hdr.code32_start = (u32)boot->kernel_gpa;
@@ -241,21 +279,57 @@ static int write_boot_params(const struct boot_source *boot, const struct guest_
 	return guest_mem_write(mem, BOOT_PARAMS_GPA, &bp, sizeof(bp));
 }
 
+static int load_elf(const struct boot_source *boot, const struct guest_mem *mem)
+{
+	const char *path = boot->cfg->kernel;
+	unsigned int i;
+
+	for (i = 0; i < boot->elf.nr_segments; i++) {
+		const struct elf_segment *s = &boot->elf.segment[i];
+		u64 rest = s->mem_size - s->file_size;
+
+		if (s->file_size && load_file(mem, path, boot->kernel_fd, s->offset, s->gpa,
+					      s->file_size))
+			return -1;
+		/* After a guest reset the old contents are still there. */
+		if (rest && guest_mem_zero(mem, s->gpa + s->file_size, rest))
+			return report("%s: does not fit into guest memory", path);
+	}
+	return 0;
+}
+
+static int load_kernel(const struct boot_source *boot, const struct guest_mem *mem)
+{
+	if (boot->elf.nr_segments)
+		return load_elf(boot, mem);
+	return load_file(mem, boot->cfg->kernel, boot->kernel_fd, boot->kernel.payload_offset,
+			 boot->kernel_gpa, boot->kernel.payload_size);
+}
+
+/* What the kernel finds in memory besides itself. */
+static int write_tables(const struct boot_source *boot, const struct guest_mem *mem, gpa_t rsdp)
+{
+	if (guest_mem_write(mem, BOOT_CMDLINE_GPA, boot->cfg->append,
+			    strlen(boot->cfg->append) + 1))
+		return -1;
+	if (boot->protocol == BOOT_PVH)
+		return pvh_write(boot, mem, rsdp);
+	return write_page_tables(mem) || write_gdt(mem) || write_boot_params(boot, mem, rsdp);
+}
+
 int boot_load(const struct boot_source *boot, const struct guest_mem *mem)
 {
 	const struct config *cfg = boot->cfg;
 	gpa_t rsdp;
 
-	if (load_file(mem, cfg->kernel, boot->kernel_fd, boot->kernel.payload_offset,
-		      boot->kernel_gpa, boot->kernel.payload_size))
+	if (load_kernel(boot, mem))
 		return -1;
 	if (boot->initrd_size &&
 	    load_file(mem, cfg->initrd, boot->initrd_fd, 0, boot->initrd_gpa, boot->initrd_size))
 		return -1;
 	if (acpi_write(mem, cfg->nr_vcpus, cfg->serial, cfg->nr_serials, &rsdp))
 		return -1;
-	if (guest_mem_write(mem, BOOT_CMDLINE_GPA, cfg->append, strlen(cfg->append) + 1) ||
-	    write_page_tables(mem) || write_gdt(mem) || write_boot_params(boot, mem, rsdp))
+	if (write_tables(boot, mem, rsdp))
 		return report("guest memory is too small for the boot tables");
 	return 0;
 }

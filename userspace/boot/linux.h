@@ -6,6 +6,7 @@
 #define MKVM_BOOT_LINUX_H
 
 #include "boot/bzimage.h"
+#include "boot/elf.h"
 #include "config.h"
 #include "guest_mem.h"
 #include "types.h"
@@ -15,12 +16,34 @@
 #define BOOT_DS		0x18
 #define BOOT_GDT_SIZE	0x20
 
+/* How a kernel is entered. */
+enum boot_protocol {
+	BOOT_LINUX64,	/* 64-bit mode, zero page */
+	BOOT_PVH,	/* 32-bit protected mode, PVH start info */
+};
+
+/**
+ * struct boot_range - a piece of the guest physical address space
+ * @start: first byte
+ * @end: behind the last
+ * @type: as in an E820 map: 1 RAM, 2 reserved
+ */
+struct boot_range {
+	u64 start;
+	u64 end;
+	u32 type;
+};
+
+#define BOOT_MAX_RANGES	8
+
 /**
  * struct boot_source - the opened files of a boot and where they go
  * @cfg: paths and command line
- * @kernel_fd: bzImage
+ * @kernel_fd: bzImage or ELF file
  * @initrd_fd: or -1
- * @kernel: its parsed header
+ * @protocol: how it is entered
+ * @kernel: its parsed header, or what stands for it in an ELF file
+ * @elf: parsed ELF headers; elf.nr_segments is 0 for a bzImage
  * @initrd_size: bytes
  * @kernel_gpa: where the protected-mode part goes
  * @initrd_gpa: where the initrd goes
@@ -30,7 +53,9 @@ struct boot_source {
 	const struct config *cfg;
 	int kernel_fd;
 	int initrd_fd;
+	enum boot_protocol protocol;
 	struct bzimage kernel;
+	struct elf_kernel elf;
 	u64 initrd_size;
 	gpa_t kernel_gpa;
 	gpa_t initrd_gpa;
@@ -45,6 +70,15 @@ struct boot_source {
  * Return: 0, or -1 after a report.
  */
 int boot_open(struct boot_source *boot, const struct config *cfg);
+
+/**
+ * boot_memory_map() - what the guest is told about its address space
+ * @cfg: the size of its RAM
+ * @range: filled in, in order of address; room for BOOT_MAX_RANGES
+ *
+ * Return: how many.
+ */
+unsigned int boot_memory_map(const struct config *cfg, struct boot_range *range);
 
 /** boot_close() - close the files; harmless after a failed boot_open() */
 void boot_close(struct boot_source *boot);

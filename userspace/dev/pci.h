@@ -142,6 +142,9 @@ int pci_host_create(struct machine *m);
  */
 int pci_host_add(struct machine *m, struct pci_dev *dev);
 
+/** pci_host_slot() - the function in a slot, or NULL; to be looked at while no vCPU runs */
+const struct pci_dev *pci_host_slot(const struct machine *m, unsigned int slot);
+
 /**
  * pci_set_intx() - drive the function's interrupt pin; the line is shared with other slots; any
  *	thread

@@ -209,6 +209,11 @@ int pci_host_add(struct machine *m, struct pci_dev *dev)
 	return 0;
 }
 
+const struct pci_dev *pci_host_slot(const struct machine *m, unsigned int slot)
+{
+	return m->pci->slot[slot];
+}
+
 int pci_host_create(struct machine *m)
 {
 	static const struct pci_ident ident = {
