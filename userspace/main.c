@@ -20,7 +20,7 @@ static const char help_text[] =
 	"\n"
 	"  run [options]                 run a virtual machine ('mkvm run -help' lists its options)\n"
 	"  img COMMAND                   make, examine and change disk images ('mkvm img --help')\n"
-	"  net up|down NAME, net list    a NAT network for guests ('mkvm net --help')\n"
+	"  net up|down|list [NAME]       a NAT network for guests ('mkvm net --help')\n"
 	"  list [--json]                 the machines that run\n"
 	"  info [--json] NAME            one of them: status, counters, devices\n"
 	"  console [--no-replay] NAME    its serial console; Ctrl-A x leaves\n"

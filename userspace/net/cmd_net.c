@@ -16,14 +16,17 @@
 #include "report.h"
 
 static const char help_text[] =
-	"Usage: mkvm net up [--subnet ADDRESS/BITS] [--no-dhcp] NAME\n"
-	"       mkvm net down [-f] NAME\n"
-	"       mkvm net list [--json]\n"
+	"Usage: mkvm net COMMAND [options]\n"
 	"\n"
-	"A NAT network for guests: the bridge NAME with the host's address on it, DHCP by dnsmasq if\n"
-	"that is installed, and a way out. Guests join with 'mkvm run -nic bridge,br=NAME'. Without\n"
-	"--subnet it is the first of 192.168.130.0/24 to 192.168.199.0/24 that is free. 'down' takes it\n"
-	"away without a trace; -f also while guests use it.\n";
+	"  up [--subnet ADDRESS/BITS] [--no-dhcp] NAME\n"
+	"                      make a NAT network for guests: the bridge NAME with the host's address\n"
+	"                      on it, DHCP by dnsmasq if that is installed, and a way out; without\n"
+	"                      --subnet the first free one of 192.168.130.0/24 to 192.168.199.0/24\n"
+	"  down [-f] NAME      take it away without a trace; -f: also while guests use it\n"
+	"  list [--json]       the networks that are up\n"
+	"  help                this text\n"
+	"\n"
+	"Guests join with 'mkvm run -nic bridge,br=NAME'.\n";
 
 /* Names of the bridge's ports, "a, b"; how many. */
 static unsigned int list_ports(const char *bridge, char *text, size_t size)
