@@ -22,20 +22,39 @@
 #define ENDING		".net"
 #define FORWARDING	"/proc/sys/net/ipv4/ip_forward"
 
+/* The folder, locked; -1 with errno, ESTALE if the last network has gone, and the folder with it. */
+static int lock_folder(void)
+{
+	struct stat held, named;
+	int fd, err;
+
+	if ((mkdir("/run/mkvm", 0755) && errno != EEXIST) || (mkdir(NAT_DIR, 0755) && errno != EEXIST))
+		return -1;
+	fd = open(NAT_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		if (errno == ENOENT)
+			errno = ESTALE;
+		return -1;
+	}
+	if (flock(fd, LOCK_EX) || fstat(fd, &held))
+		err = errno;
+	else if (stat(NAT_DIR, &named) || named.st_ino != held.st_ino)
+		err = ESTALE;
+	else
+		return fd;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
 int nat_lock(void)
 {
 	int fd;
 
-	if ((mkdir("/run/mkvm", 0755) && errno != EEXIST) || (mkdir(NAT_DIR, 0755) && errno != EEXIST))
-		return report("cannot make " NAT_DIR ": %s", strerror(errno));
-	fd = open(NAT_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || flock(fd, LOCK_EX)) {
-		report("cannot lock " NAT_DIR ": %s", strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	return fd;
+	do {
+		fd = lock_folder();
+	} while (fd < 0 && errno == ESTALE);
+	return fd >= 0 ? fd : report("cannot lock " NAT_DIR ": %s", strerror(errno));
 }
 
 void nat_unlock(int fd)
