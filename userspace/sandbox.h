@@ -16,7 +16,6 @@ enum sandbox_kind {
 	SANDBOX_DISK,		/* block requests */
 	SANDBOX_NET,		/* network queues on descriptors that are open */
 	SANDBOX_USERNET,	/* the user network: opens sockets for the guest */
-	SANDBOX_CONTROL,	/* the control socket, if it has a thread of its own */
 	SANDBOX_SMALL,		/* small devices: computes, waits, reads and writes */
 	NR_SANDBOX_KINDS,
 };

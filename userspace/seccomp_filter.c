@@ -34,7 +34,6 @@
 #define DISK	BIT(SANDBOX_DISK)
 #define NET	BIT(SANDBOX_NET)
 #define USERNET	BIT(SANDBOX_USERNET)
-#define CONTROL	BIT(SANDBOX_CONTROL)
 #define SMALL	BIT(SANDBOX_SMALL)
 #define ALL	(BIT(NR_SANDBOX_KINDS) - 1)
 /* Threads that start others. What these may do, their threads can do at most. */
@@ -43,7 +42,7 @@
 static const char *const kind_names[NR_SANDBOX_KINDS] = {
 	[SANDBOX_MAIN] = "main", [SANDBOX_VCPU] = "vCPU", [SANDBOX_DISK] = "disk",
 	[SANDBOX_NET] = "network", [SANDBOX_USERNET] = "user network",
-	[SANDBOX_CONTROL] = "control", [SANDBOX_SMALL] = "device",
+	[SANDBOX_SMALL] = "device",
 };
 
 static __thread enum sandbox_kind current_kind;
@@ -88,16 +87,16 @@ static const struct rule plain[] = {
 	{ SCMP_SYS(recvfrom), ALL }, { SCMP_SYS(recvmsg), ALL },
 	{ SCMP_SYS(sendmmsg), NET | USERNET | MAIN }, { SCMP_SYS(recvmmsg), NET | USERNET | MAIN },
 	{ SCMP_SYS(shutdown), ALL }, { SCMP_SYS(getsockopt), ALL },
-	{ SCMP_SYS(accept4), MAIN | NET | USERNET | CONTROL },
-	{ SCMP_SYS(accept), MAIN | NET | USERNET | CONTROL },
-	{ SCMP_SYS(setsockopt), MAIN | NET | USERNET | CONTROL },
-	{ SCMP_SYS(getsockname), MAIN | NET | USERNET | CONTROL },
-	{ SCMP_SYS(getpeername), MAIN | NET | USERNET | CONTROL },
+	{ SCMP_SYS(accept4), MAIN | NET | USERNET },
+	{ SCMP_SYS(accept), MAIN | NET | USERNET },
+	{ SCMP_SYS(setsockopt), MAIN | NET | USERNET },
+	{ SCMP_SYS(getsockname), MAIN | NET | USERNET },
+	{ SCMP_SYS(getpeername), MAIN | NET | USERNET },
 	/* disks */
 	{ SCMP_SYS(fsync), MAIN | VCPU | DISK }, { SCMP_SYS(fdatasync), MAIN | VCPU | DISK },
 	{ SCMP_SYS(fallocate), MAIN | VCPU | DISK }, { SCMP_SYS(ftruncate), MAIN | VCPU | DISK },
 	{ SCMP_SYS(sync_file_range), MAIN | DISK }, { SCMP_SYS(fstatfs), MAIN | DISK },
-	{ SCMP_SYS(statx), MAIN | DISK | CONTROL }, { SCMP_SYS(fadvise64), MAIN | DISK },
+	{ SCMP_SYS(statx), MAIN | DISK }, { SCMP_SYS(fadvise64), MAIN | DISK },
 	{ SCMP_SYS(copy_file_range), MAIN | DISK },
 	{ SCMP_SYS(io_uring_setup), MAIN | DISK }, { SCMP_SYS(io_uring_register), MAIN | DISK },
 	{ SCMP_SYS(io_uring_enter), MAIN | VCPU | DISK },
@@ -105,14 +104,14 @@ static const struct rule plain[] = {
 	{ SCMP_SYS(socket), MAIN | USERNET }, { SCMP_SYS(connect), MAIN | USERNET },
 	{ SCMP_SYS(bind), MAIN | USERNET }, { SCMP_SYS(listen), MAIN | USERNET },
 	{ SCMP_SYS(socketpair), MAIN | USERNET }, { SCMP_SYS(uname), MAIN | USERNET },
-	{ SCMP_SYS(getuid), MAIN | USERNET | CONTROL }, { SCMP_SYS(geteuid), MAIN | USERNET | CONTROL },
+	{ SCMP_SYS(getuid), MAIN | USERNET }, { SCMP_SYS(geteuid), MAIN | USERNET },
 	/* the end: removing what the process made; the beginning of other threads */
-	{ SCMP_SYS(unlink), MAIN | CONTROL }, { SCMP_SYS(unlinkat), MAIN | CONTROL },
-	{ SCMP_SYS(flock), MAIN | CONTROL }, { SCMP_SYS(pipe2), MAIN | CONTROL },
-	{ SCMP_SYS(dup), MAIN }, { SCMP_SYS(dup3), MAIN }, { SCMP_SYS(readlink), MAIN | CONTROL },
-	{ SCMP_SYS(getrusage), MAIN | CONTROL }, { SCMP_SYS(sysinfo), MAIN | CONTROL },
+	{ SCMP_SYS(unlink), MAIN }, { SCMP_SYS(unlinkat), MAIN },
+	{ SCMP_SYS(flock), MAIN }, { SCMP_SYS(pipe2), MAIN },
+	{ SCMP_SYS(dup3), MAIN }, { SCMP_SYS(readlink), MAIN },
+	{ SCMP_SYS(getrusage), MAIN }, { SCMP_SYS(sysinfo), MAIN },
 	{ SCMP_SYS(wait4), MAIN }, /* for the process that removes a macvtap */
-	{ SCMP_SYS(signalfd4), MAIN }, { SCMP_SYS(kill), MAIN }, { SCMP_SYS(prlimit64), PARENTS },
+	{ SCMP_SYS(signalfd4), MAIN }, { SCMP_SYS(prlimit64), PARENTS },
 	{ SCMP_SYS(getpriority), MAIN }, { SCMP_SYS(rt_sigtimedwait), MAIN | VCPU },
 	/* A thread that starts another lets it set its own, narrower filter. */
 	{ SCMP_SYS(seccomp), PARENTS },
@@ -143,12 +142,12 @@ static const struct arg_rule checked[] = {
 	{ SCMP_SYS(prctl), ALL, 0, 0xffffffff, PR_SET_NAME },
 	{ SCMP_SYS(prctl), PARENTS, 0, 0xffffffff, PR_SET_NO_NEW_PRIVS },
 	/* Reading only, for what the C library and statistics read. */
-	{ SCMP_SYS(openat), MAIN | USERNET | CONTROL, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY },
-	{ SCMP_SYS(open), MAIN | USERNET | CONTROL, 1, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY },
+	{ SCMP_SYS(openat), MAIN | USERNET, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY },
+	{ SCMP_SYS(open), MAIN | USERNET, 1, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY },
 	/* The accelerator: devices drive interrupt lines in every thread. */
 	IOCTL_TYPE(MINIKVMIO, ALL),
-	IOCTL(FIONBIO, MAIN | NET | USERNET | CONTROL),
-	IOCTL(FIONREAD, MAIN | NET | USERNET | CONTROL),
+	IOCTL(FIONBIO, MAIN | NET | USERNET),
+	IOCTL(FIONREAD, MAIN | NET | USERNET),
 	/* Terminals. Not TIOCSTI, which types. */
 	IOCTL(TCGETS, MAIN), IOCTL(TCSETS, ALL), IOCTL(TCSETSW, MAIN), IOCTL(TCSETSF, MAIN),
 	IOCTL(TIOCGWINSZ, MAIN),
