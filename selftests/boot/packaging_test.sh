@@ -124,7 +124,7 @@ if [ -r /usr/share/bash-completion/bash_completion ]; then
 		comm -23 - "$dir/have" >"$dir/log"
 	[ ! -s "$dir/log" ]
 	point $? "and every command of img"
-	offers "what can be done to a network" "down list up" mkvm net ""
+	offers "what can be done to a network" "down help list up" mkvm net ""
 	offers "and how" "--no-dhcp --subnet" mkvm net up -
 	offers "formats of images" "qcow2 raw vdi vmdk vpc" mkvm img convert -O ""
 	offers "an image to convert" "kernel-1 kernel-2 kernels" mkvm img convert -O raw kern
