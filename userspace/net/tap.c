@@ -143,8 +143,7 @@ int tap_add_fd(struct tap *tap, int fd, const char *arg)
 		return report("network %s: descriptor %d is no tap or macvtap", arg, fd);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
 		return report("network %s: descriptor %d: %s", arg, fd, strerror(errno));
-	if (!(ifr.ifr_flags & IFF_NO_PI))
-		return report("network %s: descriptor %d was opened without IFF_NO_PI", arg, fd);
+	/* IFF_NO_PI, which is needed, cannot be seen: the kernel has another meaning for the bit here. */
 	has_header = ifr.ifr_flags & IFF_VNET_HDR;
 	if (has_header && (ioctl(fd, TUNSETVNETHDRSZ, &header) || ioctl(fd, TUNSETVNETLE, &little)))
 		return report("network %s: the host's tap is too old: %s", arg, strerror(errno));
