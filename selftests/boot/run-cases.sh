@@ -16,7 +16,7 @@ point() {
 	bad=1 show=1
 }
 
-new_case() { name=$1 smp=1 options='' append='' script='' want_exit=0 want_told=0 show=0; : >"$work/expect"; }
+new_case() { name=$1 smp=1 options='' append='' script='' host='' want_exit=0 want_told=0 show=0; : >"$work/expect"; }
 
 # Boots the guest of the case; sets code and told.
 boot() {
@@ -25,6 +25,8 @@ boot() {
 	{ cat guest-initramfs; (cd "$work/more" && echo run-cmd | cpio -o -H newc 2>/dev/null); } >"$work/initrd"
 	code=0
 	rm -f "$work/status"
+	[ -z "$host" ] || sh "./$host" prepare "$work"
+	[ -z "$host" ] || sh "./$host" meanwhile "$work" >"$work/host.log" 2>&1 &
 	# shellcheck disable=SC2086
 	timeout -s KILL 600 ./mkvm run --accel "$accel" -m 256 -smp "$smp" -kernel ./guest-vmlinuz \
 		-initrd "$work/initrd" -append "console=ttyS0,115200 loglevel=5 cryptomgr.notests $append" \
@@ -32,6 +34,7 @@ boot() {
 		-serial "file:$work/console-$name" -serial "file:$work/status" -nographic $options \
 		</dev/null >"$work/mkvm.log" 2>&1 || code=$?
 	told=$(sed -n 's/^status \([0-9]*\).*/\1/p' "$work/status" 2>/dev/null | head -n 1)
+	[ -z "$host" ] || wait
 	[ ! -d /lab/out ] || cp "$work/console-$name" "/lab/out/"
 }
 
@@ -47,6 +50,8 @@ check_line() {
 		./mkvm img convert -q "$work/$2" "$work/raw"
 		want=$(head -c "$3" "$work/raw" | sha256sum | cut -c1-64)
 		[ "$(matched "$1" "$name")" = "$want" ]; point $? "the host finds in $2 what the guest wrote" ;;
+	says)
+		grep -qE "$*" "$work/mkvm.log"; point $? "mkvm says '$*'" ;;
 	again)
 		[ -n "$(matched 'sum=[0-9a-f]{64}' "$2")" ] &&
 			[ "$(matched 'sum=[0-9a-f]{64}' "$name")" = "$(matched 'sum=[0-9a-f]{64}' "$2")" ]
@@ -68,6 +73,7 @@ run_case() {
 	[ "$show" -eq 1 ] || return 0
 	echo "# mkvm ended with $code, the guest told '${told:-nothing}'"
 	sed 's/^/# mkvm: /' "$work/mkvm.log"
+	[ -z "$host" ] || sed 's/^/# host: /' "$work/host.log"
 	tail -n 25 "$work/console-$name" | tr -d '\r' | sed 's/^/# /'
 }
 
@@ -85,9 +91,10 @@ while read -r word rest <&3; do
 	option) options="$options $(echo "$rest" | sed "s|@|$work/|g")" ;;
 	append) append="$append $rest" ;;
 	script) script=$rest ;;
+	host) host=$rest ;;
 	exit) want_exit=$rest ;;
 	told) want_told=$rest ;;
-	expect|sum|again) printf '%s\n' "$word $rest" >>"$work/expect" ;;
+	expect|says|sum|again) printf '%s\n' "$word $rest" >>"$work/expect" ;;
 	*) echo "Bail out! cases.cfg: unknown word '$word'"; exit 1 ;;
 	esac
 done 3<cases.cfg

@@ -49,7 +49,7 @@ static _Thread_local unsigned int cur;
 static u64 not_accepted;	/* features the driver leaves out */
 static unsigned int nr_desc[NR_QUEUES];
 static u16 avail_idx[NR_QUEUES];
-static atomic_uint nr_pauses;
+static atomic_uint nr_pauses, nr_events;
 
 void sandbox_thread(enum sandbox_kind kind)
 {
@@ -79,8 +79,8 @@ void machine_pause(struct machine *machine, enum machine_pause reason)
 void control_event(struct machine *machine, const char *name, const char *format, ...)
 {
 	(void)machine;
-	(void)name;
 	(void)format;
+	nr_events += !strcmp(name, "BLOCK_IO_ERROR");
 }
 
 static void interrupt(void *opaque, unsigned int queue)

@@ -159,6 +159,7 @@ static struct block *fake_image(void)
 static void test_errors(void)
 {
 	start();
+	nr_events = 0;
 	image.read_error = -EIO;
 	tap_eq(request(T_IN, 0, 512), 1, "a read that fails is an error");
 	tap_eq(request(T_OUT, 0, 512), 0, "of that request alone");
@@ -173,6 +174,7 @@ static void test_errors(void)
 	tap_eq(request(T_FLUSH, 0, 0), 1, "a flush");
 	image.flush_error = 0;
 	tap_ok(!nr_pauses, "none of them pauses the guest");
+	tap_eq(nr_events, 5, "clients of the control socket hear of each");
 }
 
 static bool wait_for_pause(unsigned int n)

@@ -239,43 +239,48 @@ static void count(struct blk_queue *q, const struct aio_request *req)
 		s->bytes += req->len;
 }
 
-/* @action: QMP's BlockErrorAction. */
-static void complain(struct virtio_blk *disk, const struct aio_request *req, const char *action,
-		     const char *what)
+/* What is done about an error, in the words of QMP's BlockErrorAction and in ours. */
+static const struct {
+	const char *name;
+	const char *text;
+} actions[] = {
+	[DRIVE_ERROR_REPORT] = { "report", "the guest is told" },
+	[DRIVE_ERROR_STOP] = { "stop", "the guest is paused until somebody lets it go on" },
+	[DRIVE_ERROR_IGNORE] = { "ignore", "ignored, as the options say" },
+};
+
+static void complain(struct virtio_blk *disk, const struct aio_request *req,
+		     enum drive_error action)
 {
 	static const char *const names[] = {
 		[AIO_READ] = "read", [AIO_WRITE] = "write", [AIO_FLUSH] = "flush",
 		[AIO_DISCARD] = "discard", [AIO_ZERO] = "write of zeroes",
 	};
+	const char *reason = strerrordesc_np(-req->result);
 
 	control_event(disk->m, "BLOCK_IO_ERROR", "{s:s,s:s,s:s,s:b,s:s}", "device", disk->name,
-		      "operation", req->op == AIO_READ ? "read" : "write", "action", action,
-		      "nospace", req->result == -ENOSPC, "reason", strerror(-req->result));
+		      "operation", req->op == AIO_READ ? "read" : "write", "action",
+		      actions[action].name, "nospace", req->result == -ENOSPC, "reason",
+		      reason ? reason : "unknown");
 	/* The first of many says enough. */
 	if (!atomic_exchange(&disk->complained, true))
 		report("disk %s (%s): %s of %llu bytes at %llu failed: %s; %s", disk->name,
 		       disk->drive->path, names[req->op], req->op == AIO_FLUSH ? 0 : req->len,
-		       req->offset, strerror(-req->result), what);
+		       req->offset, reason ? reason : "unknown error", actions[action].text);
 }
 
 /* Does this error stop the guest? An error that the user wants ignored is taken away. */
 static bool stops_guest(struct virtio_blk *disk, struct aio_request *req)
 {
-	enum drive_error policy =
+	enum drive_error action =
 		req->op == AIO_READ ? disk->drive->rerror : disk->drive->werror;
 
-	if (policy == DRIVE_ERROR_STOP ||
-	    (policy == DRIVE_ERROR_ENOSPC && req->result == -ENOSPC)) {
-		complain(disk, req, "stop", "the guest is paused until somebody lets it go on");
-		return true;
-	}
-	if (policy == DRIVE_ERROR_IGNORE) {
-		complain(disk, req, "ignore", "ignored, as the options say");
+	if (action == DRIVE_ERROR_ENOSPC)
+		action = req->result == -ENOSPC ? DRIVE_ERROR_STOP : DRIVE_ERROR_REPORT;
+	complain(disk, req, action);
+	if (action == DRIVE_ERROR_IGNORE)
 		req->result = 0;
-	} else {
-		complain(disk, req, "report", "the guest is told");
-	}
-	return false;
+	return action == DRIVE_ERROR_STOP;
 }
 
 /* Give a request back. Called with the virtqueue's lock held, as the rest of this part. */
