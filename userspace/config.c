@@ -30,6 +30,7 @@ static const char help_text[] =
 	"         [,aio=io_uring|threads][,discard=unmap][,werror=...][,rerror=...][,serial=TEXT]\n"
 	"                      image or block device as the next virtio disk: /dev/vda, vdb, ...\n"
 	"  -hda FILE           the same, short\n"
+	"  -snapshot           writes to disks go to temporary files\n"
 	"  -device MODEL[,KEY=VALUE...]\n"
 	"                      add a device\n"
 	"  -nic user|tap|bridge|macvtap|stream|socket|none[,mac=MAC][,KEY=VALUE...]\n"
@@ -119,6 +120,7 @@ static const struct run_option run_options[] = {
 	PARSE("rtc", config_parse_rtc),
 	PARSE("display", config_parse_display),
 	PARSE("vga", config_parse_vga),
+	FLAG("snapshot", snapshot),
 	FLAG("no-reboot", no_reboot),
 	STRING("pidfile", pidfile),
 	FLAG("daemonize", daemonize),

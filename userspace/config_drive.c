@@ -174,9 +174,7 @@ static int set_readonly(struct drive_config *d, const char *arg, const char *val
 
 static int set_snapshot(struct drive_config *d, const char *arg, const char *value)
 {
-	if (config_flag("-drive", arg, "snapshot", value, &d->snapshot))
-		return -1;
-	return d->snapshot ? report("-drive %s: snapshot=on is not supported", arg) : 0;
+	return config_flag("-drive", arg, "snapshot", value, &d->snapshot);
 }
 
 static int set_index(struct drive_config *d, const char *arg, const char *value)
@@ -226,7 +224,7 @@ static int set_drive_key(void *opaque, const char *arg, const char *key, const c
 			return drive_keys[i].set(opaque, arg, value);
 	}
 	return report("-drive %s: key '%s' is not supported; use file, format, if, id, media, "
-		      "readonly, cache, aio, discard, serial, werror, rerror", arg, key);
+		      "readonly, cache, aio, discard, serial, werror, rerror, snapshot", arg, key);
 }
 
 static struct drive_config *next_drive(struct config *cfg, const char *arg)

@@ -41,8 +41,10 @@ static int open_disks(struct machine *m)
 		const struct drive_config *d = &m->cfg->drive[i];
 		struct block_options opts = { .format = d->format, .readonly = d->readonly,
 					      .direct = d->direct };
+		bool snapshot = d->snapshot || (m->cfg->snapshot && !d->readonly);
 
-		m->disk[i] = block_open(d->path, &opts);
+		m->disk[i] = snapshot ? block_open_snapshot(d->path, &opts) :
+					block_open(d->path, &opts);
 		if (!m->disk[i])
 			return -1;
 	}

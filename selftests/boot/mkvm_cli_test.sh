@@ -200,7 +200,7 @@ refuse "-drive without file" "file= is missing" $k -drive format=raw,if=virtio
 refuse "unsupported format" "format 'qed' is not supported; use qcow2" $k -drive file=disk.img,format=qed
 refuse "unsupported interface" "interface 'ide' is not supported" $k -drive file=disk.img,if=ide
 refuse "unknown key" "key 'copy-on-read' is not supported" $k -drive file=disk.img,copy-on-read=on
-for bad in cache=fast aio=native discard=yes werror=retry rerror=enospc media=cdrom detect-zeroes=on index=2 snapshot=on; do
+for bad in cache=fast aio=native discard=yes werror=retry rerror=enospc media=cdrom detect-zeroes=on index=2; do
 	refuse "-drive $bad" "is not supported" $k -drive file=disk.img,$bad
 done
 for good in cache=writeback cache=writethrough cache=unsafe aio=threads discard=unmap discard=ignore \
@@ -211,6 +211,7 @@ refuse "a serial number that is too long" "at most 20 bytes" $k -drive file=disk
 refuse "if=none without id" "needs an id=" $k -drive file=disk.img,if=none
 refuse "a drive that nothing uses" "nothing uses it" $k -drive file=disk.img,if=none,id=d
 refuse "two drives of one id" "id 'd' is taken" $k -drive file=disk.img,id=d -drive file=disk.img,id=d
+refuse "a snapshot of what is read-only" "exclude each other" $k -drive file=disk.img,readonly=on,snapshot=on
 d="$k -drive file=disk.img,if=none,id=d"
 refuse "a disk without a drive" "drive= is missing" $k -device virtio-blk-pci
 refuse "a drive that does not exist" "no -drive with this id" $d -device virtio-blk-pci,drive=e

@@ -287,6 +287,33 @@ static void test_all(const char *path, int fd)
 	close_disk();
 }
 
+/* Writes go elsewhere, to a file without a name. */
+static void test_snapshot(const char *path, int fd)
+{
+	struct block_options opts = { .format = "raw" };
+	struct block *reader;
+	u8 block[512];
+
+	fill_image(fd);
+	setenv("TMPDIR", "/nonexistent", 1);
+	tap_ok(!block_open_snapshot(path, &opts), "no snapshot without a place for it");
+	unsetenv("TMPDIR");
+	open_disk(block_open_snapshot(path, &opts));
+	start();
+	memset(at(DATA), 0xa5, 1024);
+	tap_eq(request(T_OUT, 3, 1024), 0, "a snapshot takes writes");
+	tap_eq(request(T_FLUSH, 0, 0), 0, "and flushes");
+	memset(at(DATA), 0, 1024);
+	tap_ok(!request(T_IN, 3, 1024) && filled(0xa5, 1024), "gives them back");
+	tap_ok(!request(T_IN, 5, 512) && filled(5, 512), "and what was there before");
+	tap_ok(pread(fd, block, 512, 3 * 512) == 512 && block[0] == 3, "the image stays as it was");
+	tap_ok(!open_raw(path, false), "it is locked against writers");
+	reader = open_raw(path, true);
+	tap_ok(reader, "and open to readers");
+	block_close(reader);
+	close_disk();
+}
+
 int main(void)
 {
 	char path[] = "/tmp/blk_test.XXXXXX";
@@ -295,6 +322,7 @@ int main(void)
 	set_up_machine();
 	tap_plan(0);
 	test_all(path, fd);
+	test_snapshot(path, fd);
 	cfg.drive[0].aio = DRIVE_AIO_THREADS;
 	test_all(path, fd);
 	unlink(path);

@@ -98,6 +98,17 @@ struct block_options {
  */
 struct block *block_open(const char *path, const struct block_options *opts);
 
+/**
+ * block_open_snapshot() - open an image so that it stays as it is: writes go to a temporary file
+ * @path: file or block device; locked as a backing image is
+ * @opts: how, as if it were to be written
+ *
+ * The file is made in $TMPDIR or /var/tmp and has no name any more when this returns.
+ *
+ * Return: the image, for block_close(); NULL after a report.
+ */
+struct block *block_open_snapshot(const char *path, const struct block_options *opts);
+
 /** block_close() - write what is pending (not the guest's flush), unlock, free the chain; NULL is fine */
 void block_close(struct block *blk);
 
