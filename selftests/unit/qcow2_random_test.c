@@ -533,7 +533,7 @@ static bool theirs_turn(void)
 		ok = theirs_discard();
 	if (ok && rnd(2))
 		ok = theirs_snapshot();
-	if (ok && !rnd(4) && !nr_snaps && n >= size) {
+	if (ok && !rnd(4) && !nr_snaps && n >= size && !(cfg.v2 && cfg.backing)) {
 		snprintf(text, sizeof(text), "%llu", n);
 		ok = RUN("qemu-img", "resize", "-q", "-f", "qcow2", image, text);
 		model_resize(n);

@@ -151,9 +151,6 @@ static int begin(struct qcow2 *q, struct flush *f, bool all)
 	int ret;
 
 	memset(f, 0, sizeof(*f));
-	if (q->corrupt)
-		return q->nr_dirty_l2 || q->nr_dirty_refs || q->l1.nr_dirty ||
-		       q->reftable.nr_dirty ? -EIO : 0;
 	ret = qcow2_free_merge(&q->flushing, &q->pending);
 	if (!ret && refs)
 		ret = gather(q, &f->refs, META_REFBLOCK, NULL);
@@ -249,9 +246,12 @@ int qcow2_sync(struct qcow2 *q, bool all)
 	pthread_mutex_lock(&q->flush_lock);
 	pthread_mutex_lock(&q->lock);
 	clean = is_clean(q);
-	if (!clean)
+	/* What a damaged image has of the writes is not known. */
+	if (q->corrupt && q->writable_checked)
+		ret = -EIO;
+	else if (!clean)
 		ret = sync_locked(q, all);
 	pthread_mutex_unlock(&q->lock);
 	pthread_mutex_unlock(&q->flush_lock);
-	return clean ? host_file_flush(q->file) : ret;
+	return clean && !ret ? host_file_flush(q->file) : ret;
 }

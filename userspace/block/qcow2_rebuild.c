@@ -295,41 +295,51 @@ static int write_refblocks(struct rebuild *r)
 	return ret;
 }
 
+/* Write the header of the new state; if that fails, the old one again. */
 static int switch_header(struct rebuild *r)
 {
 	struct qcow2 *q = r->q;
+	struct table l1 = q->l1, reftable = q->reftable;
+	u64 snapshots_offset = q->snapshots_offset, size = q->image_size, incompat = q->incompat;
+	unsigned int nr_snapshots = q->nr_snapshots;
+	int ret;
+
 	q->l1.offset = r->l1_offset;
 	q->l1.size = r->state->l1_size;
 	q->reftable.offset = r->reftable_offset;
 	q->reftable.size = (u32)((r->reftable_clusters << q->cluster_bits) / sizeof(u64));
 	q->snapshots_offset = r->snapshots_offset;
-	q->image_size = r->state->size;
-	q->incompat &= ~INCOMPAT_DIRTY;
-	if (r->state->repaired) {
-		q->incompat &= ~INCOMPAT_CORRUPT;
-		q->corrupt = false;
-	}
-	qcow2_drop_snapshots(q->snapshots, q->nr_snapshots);
-	q->snapshots = NULL;
 	q->nr_snapshots = r->state->nr_snapshots;
-	return qcow2_write_header(q);
+	q->image_size = r->state->size;
+	q->incompat &= ~(INCOMPAT_DIRTY | (r->state->repaired ? INCOMPAT_CORRUPT : 0));
+	ret = qcow2_write_header(q);
+	if (!ret) {
+		qcow2_drop_snapshots(q->snapshots, nr_snapshots);
+		q->snapshots = NULL;
+		return 0;
+	}
+	q->l1 = l1;
+	q->reftable = reftable;
+	q->snapshots_offset = snapshots_offset;
+	q->nr_snapshots = nr_snapshots;
+	q->image_size = size;
+	q->incompat = incompat;
+	/* If nobody knows which one the file has, change nothing any more. */
+	q->corrupt |= !!qcow2_write_header(q);
+	return ret;
 }
 
-/* Afterwards the image is the new one, or, if that fails, cannot be changed any more. */
 static int commit(struct rebuild *r)
 {
 	struct qcow2 *q = r->q;
-	struct table l1 = q->l1, reftable = q->reftable;
 	int ret = switch_header(r);
 
-	if (!ret) {
-		q->blk.size = q->image_size & ~(u64)(SECTOR_SIZE - 1);
-		ret = qcow2_load_tables(q);
-	} else {
-		q->l1 = l1;
-		q->reftable = reftable;
-		q->nr_snapshots = 0;
-	}
+	if (ret)
+		return ret;
+	q->blk.size = q->image_size & ~(u64)(SECTOR_SIZE - 1);
+	if (r->state->repaired)
+		q->corrupt = false;
+	ret = qcow2_load_tables(q);
 	q->corrupt |= !!ret;
 	return ret;
 }

@@ -197,9 +197,9 @@ static int grow_reftable(struct qcow2 *q, u64 want)
 	q->reftable = new;
 	ret = qcow2_write_header(q);
 	if (ret) {
-		/* Nobody knows which one the file has now: change nothing any more. */
+		/* If nobody knows which one the file has, change nothing any more. */
 		q->reftable = old;
-		q->corrupt = true;
+		q->corrupt |= !!qcow2_write_header(q);
 		goto fail;
 	}
 	for (i = 0; i < clusters; i++) {
