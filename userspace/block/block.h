@@ -20,8 +20,8 @@ struct host_file;
 enum block_kind {
 	BLOCK_DATA,	/* bytes stored in this image */
 	BLOCK_ZERO,	/* reads as zeroes, whatever the backing image holds */
-	BLOCK_ABSENT,	/* not in this image: the backing image's bytes, or zeroes where there is none */
-	BLOCK_COMPRESSED,
+	BLOCK_ABSENT,	/* not in this image: the backing image's bytes; without one, zeroes */
+	BLOCK_COMPRESSED,	/* stored in this image, but not as it is read */
 };
 
 /**
@@ -109,7 +109,10 @@ struct block *block_open(const char *path, const struct block_options *opts);
  */
 struct block *block_open_snapshot(const char *path, const struct block_options *opts);
 
-/** block_close() - write what is pending (not the guest's flush), unlock, free the chain; NULL is fine */
+/**
+ * block_close() - write what is pending (not the guest's flush), unlock, free the chain
+ * @blk: the image; NULL is fine
+ */
 void block_close(struct block *blk);
 
 /*
@@ -179,7 +182,13 @@ void block_release(struct block *blk);
  */
 int block_status(struct block *blk, u64 offset, u64 len, struct block_extent *ext);
 
-/** block_resize() - make it @size bytes, a multiple of SECTOR_SIZE; new bytes read as zeroes. 0 or a negative errno */
+/**
+ * block_resize() - change its size
+ * @blk: the image; nobody uses what is cut off
+ * @size: bytes, a multiple of SECTOR_SIZE; new ones read as zeroes
+ *
+ * Return: 0 or a negative errno.
+ */
 int block_resize(struct block *blk, u64 size);
 
 /** block_probe() - name of the format that the first bytes of a file show; "raw" if no other */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A host file or block device that holds an image: locked, and read and written whole or not at all.
+ * A host file or block device that holds an image: locked, and read and written whole or not at
+ * all.
  */
 #ifndef MKVM_BLOCK_FILE_H
 #define MKVM_BLOCK_FILE_H

@@ -311,7 +311,7 @@ static int make_room(struct vdi *vdi)
 	return err;
 }
 
-/* Write the number of blocks and a map entry, in this order: a number that is too high does no harm. */
+/* Write the number of blocks, then a map entry: a number that is too high does no harm. */
 static int write_entry(struct vdi *vdi, u32 index, u32 entry)
 {
 	u32 count = htole32(entry + 1), le = htole32(entry);

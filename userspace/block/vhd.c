@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VHD images, the format of Virtual PC and Hyper-V's first generation, for reading: fixed and dynamic.
+ * VHD images, the format of Virtual PC and of Hyper-V's first generation, fixed and dynamic, for
+ * reading.
  *
  * A footer of one sector ends the file; dynamic images have a copy of it at the start and, where it
  * says, a header with the place of the block allocation table. A block is preceded by a bitmap of
@@ -109,8 +110,9 @@ static u32 checksum(const void *p, size_t len, size_t field)
 
 static bool footer_good(const struct vhd_footer *f)
 {
-	return !memcmp(f->cookie, VHD_COOKIE, 8) &&
-	       be32toh(f->checksum) == checksum(f, sizeof(*f), offsetof(struct vhd_footer, checksum));
+	u32 sum = checksum(f, sizeof(*f), offsetof(struct vhd_footer, checksum));
+
+	return !memcmp(f->cookie, VHD_COOKIE, 8) && be32toh(f->checksum) == sum;
 }
 
 /* The one at the end of the file, or the copy at its start. */
@@ -211,8 +213,8 @@ static int read_all(struct vhd *vhd)
 			      be32toh(f.version));
 	vhd->blk.size = disk_size(&f);
 	if (!vhd->blk.size || vhd->blk.size > VHD_MAX_SIZE || vhd->blk.size % SECTOR_SIZE)
-		return report("disk %s: a VHD disk of %llu bytes is not supported; whole sectors up "
-			      "to 2 TiB are", path, vhd->blk.size);
+		return report("disk %s: a VHD disk of %llu bytes is not supported; whole sectors "
+			      "up to 2 TiB are", path, vhd->blk.size);
 	switch (be32toh(f.type)) {
 	case VHD_FIXED:
 		return check_fixed(vhd);

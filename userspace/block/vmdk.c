@@ -221,8 +221,8 @@ static int check_header(const char *path, const struct vmdk_header *h, u64 file_
 		return report("disk %s: a compressed (streamOptimized) VMDK is not supported; "
 			      "use monolithicSparse", path);
 	if (!capacity || capacity > VMDK_MAX_SECTORS)
-		return report("disk %s: a VMDK disk of %llu sectors is not supported; 1 to %llu are",
-			      path, capacity, VMDK_MAX_SECTORS);
+		return report("disk %s: a VMDK disk of %llu sectors is not supported; 1 to "
+			      "%llu are", path, capacity, VMDK_MAX_SECTORS);
 	if (grain < VMDK_MIN_GRAIN || grain > VMDK_MAX_GRAIN || (grain & (grain - 1)) ||
 	    le32toh(h->table_entries) != VMDK_TABLE_ENTRIES)
 		return report("disk %s: is damaged: grains of %llu sectors, tables of %u entries",
@@ -280,7 +280,7 @@ static int open_sparse(struct vmdk *vmdk)
 	return 0;
 }
 
-/* The file of a flat extent. It lies beside the descriptor: a name that leads elsewhere is refused. */
+/* The file of a flat extent, beside the descriptor: a name that leads elsewhere is refused. */
 static struct host_file *open_extent(struct vmdk *vmdk, const char *name, bool lock)
 {
 	const char *path = vmdk->file->path, *slash = strrchr(path, '/');
@@ -313,16 +313,16 @@ static int add_extent(struct vmdk *vmdk, const char *line, bool lock)
 		return report("disk %s: more than %d extents", path, VMDK_MAX_EXTENTS);
 	n = sscanf(line, "%*s %20llu %15s \"%255[^\"\r\n]\" %20llu", &sectors, type, name, &offset);
 	if (n < 2 || !sectors || sectors > VMDK_MAX_SECTORS || offset > VMDK_MAX_SECTORS)
-		return report("disk %s: is damaged: extent '%.*s'", path, (int)strcspn(line, "\r\n"),
-			      line);
+		return report("disk %s: is damaged: extent '%.*s'", path,
+			      (int)strcspn(line, "\r\n"), line);
 	e->start = vmdk->blk.size;
 	e->len = sectors * SECTOR_SIZE;
 	e->offset = offset * SECTOR_SIZE;
 	e->kind = !strcmp(type, "ZERO") ? EXTENT_ZERO : EXTENT_FLAT;
 	if (e->kind == EXTENT_FLAT) {
 		if (strcmp(type, "FLAT") || n < 3)
-			return report("disk %s: VMDK extent type '%s' is not supported; use FLAT or "
-				      "ZERO", path, type);
+			return report("disk %s: VMDK extent type '%s' is not supported; use FLAT "
+				      "or ZERO", path, type);
 		e->file = open_extent(vmdk, name, lock);
 		if (!e->file)
 			return -1;
@@ -425,7 +425,8 @@ static int get_table(struct vmdk *vmdk, const struct vmdk_extent *e, u64 index,
 	*table = t;
 	if (t->valid && t->index == index)
 		return 0;
-	err = host_file_read(e->file, &sector, sizeof(sector), e->directory + index * sizeof(sector));
+	err = host_file_read(e->file, &sector, sizeof(sector),
+			     e->directory + index * sizeof(sector));
 	if (err)
 		return err;
 	*table = NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the subcommands of `mkvm img` share: sizes, progress, and files that are only there when done.
+ * What the subcommands of `mkvm img` share: sizes, progress, files that are only there when done.
  */
 #include <ctype.h>
 #include <signal.h>

@@ -56,7 +56,7 @@ static int write_zeroes(struct copy *c, u64 offset, u64 len)
 	return err ? img_error(c->target, "write to it", err) : 0;
 }
 
-/* Does a piece need not be written, because the target reads like that? @below: its backing image's bytes */
+/* Does the target read like that without a write? @below: its backing image's bytes */
 static bool is_there(const struct copy *c, const u8 *p, const u8 *below, size_t len)
 {
 	if (!c->clean)

@@ -75,7 +75,7 @@ int img_size(const char *what, const char *arg, u64 *size);
 
 #define IMG_HUMAN_SIZE	20
 
-/** img_human_size() - "10 MiB", "1.5 GiB": three significant digits, into IMG_HUMAN_SIZE characters */
+/** img_human_size() - "1.5 GiB": three significant digits, into IMG_HUMAN_SIZE characters */
 void img_human_size(char *buf, u64 size);
 
 /** img_open() - block_open() with the exit status's conventions left to the caller */
