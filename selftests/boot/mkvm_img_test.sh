@@ -44,10 +44,10 @@ img() {
 	point $ok "$name"
 }
 check() { # check NAME COMMAND...
-	name=$1 status=0
+	name=$1 ok=0
 	shift
-	"$@" >out 2>err || status=1
-	point $status "$name"
+	"$@" >out 2>err || ok=1
+	point $ok "$name"
 }
 # shellcheck disable=SC2317	# called by check
 gone() { [ ! -e "$1" ]; }
@@ -209,6 +209,11 @@ img "convert -c into raw" 1 "cannot be compressed" convert -c a.raw f.raw
 img "convert with a bad option" 1 "no option 'frob'" convert -o frob=1 a.raw f.raw
 img "convert into VMDK" 1 "can only be read" convert -O vmdk a.raw f.raw
 img "convert -n with -o" 1 "nothing is created" convert -n -o static=on a.raw b.raw
+status=0
+# 2 MiB, in the shell's blocks.
+(ulimit -f 4096; exec "$mkvm" img convert -S 0 -O vdi a.raw f.raw) >o1 2>e1 || status=$?
+check "a file system that takes no more" grep -q "cannot write to it: File too large" e1
+check "is an error" test $status -eq 1
 check "none of them left a file" gone f.raw
 mkfifo pipe
 img "a FIFO is no image" 1 "neither a file nor a block device" info pipe
