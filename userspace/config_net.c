@@ -12,7 +12,7 @@
 #include "report.h"
 
 static const char *const kind_names[NETDEV_KINDS] = {
-	[NETDEV_USER] = "user",	  [NETDEV_TAP] = "tap",	      [NETDEV_BRIDGE] = "bridge",
+	[NETDEV_USER] = "user",	      [NETDEV_TAP] = "tap",	  [NETDEV_BRIDGE] = "bridge",
 	[NETDEV_MACVTAP] = "macvtap", [NETDEV_STREAM] = "stream", [NETDEV_SOCKET] = "socket",
 };
 
@@ -130,7 +130,8 @@ static int short_form_key(void *opaque, const char *arg, const char *key, const 
 		return config_netdev_key(f->nd, arg, key, value);
 	if (!strcmp(key, "netdev"))
 		return add_to_device(f, key, value);
-	return report("-net nic,%s: key '%s' is not supported; use model, macaddr, netdev", arg, key);
+	return report("-net nic,%s: key '%s' is not supported; use model, macaddr, netdev", arg,
+		      key);
 }
 
 int config_parse_nic(struct config *cfg, const char *arg)
@@ -156,18 +157,21 @@ int config_parse_nic(struct config *cfg, const char *arg)
 	return add_to_device(&f, "netdev", f.nd->id) || config_parse_device(cfg, f.device) ? -1 : 0;
 }
 
-#define HUB	"#hub"
+#define HUB "#hub"
 
 static int parse_net_nic(struct config *cfg, const char *arg, const char *rest)
 {
-	struct short_form f = { .option = "-net", .mac_key = "macaddr", .device = "virtio-net-pci" };
+	struct short_form f = { .option = "-net",
+				.mac_key = "macaddr",
+				.device = "virtio-net-pci" };
 
 	if (config_keys("-net", rest, short_form_key, &f))
 		return -1;
 	if (!strstr(f.device, ",netdev=")) {
 		if (cfg->net.hub_nic)
-			return report("-net %s: a second device on the hub; use -netdev and -device",
-				      arg);
+			return report(
+				"-net %s: a second device on the hub; use -netdev and -device",
+				arg);
 		cfg->net.hub_nic = true;
 		if (add_to_device(&f, "netdev", HUB))
 			return -1;
@@ -191,7 +195,8 @@ int config_parse_net(struct config *cfg, const char *arg)
 	if (cfg->net.hub_netdev)
 		return report("-net %s: a second network on the hub; use -netdev and -device", arg);
 	nd = new_netdev(cfg, "-net", arg);
-	if (!nd || config_keys("-net", rest, config_netdev_key, nd) || config_netdev_check(nd, "-net"))
+	if (!nd || config_keys("-net", rest, config_netdev_key, nd) ||
+	    config_netdev_check(nd, "-net"))
 		return -1;
 	if (nd->id)
 		return report("-net %s: id goes with -netdev", arg);
@@ -212,7 +217,8 @@ static int parse_mac(struct nic_config *nic, const struct device_config *dev, co
 	for (i = 0; i < MAC_LEN; i++)
 		nic->mac[i] = (u8)byte[i];
 	if (nic->mac[0] & 1)
-		return device_report(dev, "%s is a group address; the first byte must be even", value);
+		return device_report(dev, "%s is a group address; the first byte must be even",
+				     value);
 	if (!memcmp(nic->mac, "\0\0\0\0\0", MAC_LEN))
 		return device_report(dev, "the MAC address is zero");
 	return 0;
@@ -252,7 +258,8 @@ static int connect_nic(struct net_config *net, struct nic_config *nic,
 		return 0;
 	}
 	if (!strcmp(id, HUB))
-		return report("-net nic: no network; add one, e.g. -net user or -net tap,ifname=tap0");
+		return report(
+			"-net nic: no network; add one, e.g. -net user or -net tap,ifname=tap0");
 	return device_report(dev, "netdev=%s: there is no -netdev with this id", id);
 }
 

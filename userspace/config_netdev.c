@@ -12,8 +12,8 @@
 #include "config_parse.h"
 #include "report.h"
 
-#define K(kind)		BIT(NETDEV_##kind)
-#define ANY		(BIT(NETDEV_KINDS) - 1)
+#define K(kind) BIT(NETDEV_##kind)
+#define ANY	(BIT(NETDEV_KINDS) - 1)
 
 /* A key for messages: the list it stands in, and its name. */
 struct place {
@@ -26,7 +26,8 @@ typedef int (*set_fn)(struct netdev_config *nd, const struct place *at, const ch
 static int set_id(struct netdev_config *nd, const struct place *at, const char *value)
 {
 	if (!*value || strlen(value) > 64 || strchr(value, '#'))
-		return report("network %s: '%s' is no id: 1 to 64 characters, no '#'", at->arg, value);
+		return report("network %s: '%s' is no id: 1 to 64 characters, no '#'", at->arg,
+			      value);
 	return config_set_string(&nd->id, value);
 }
 
@@ -89,10 +90,11 @@ static int add_fd(struct netdev_config *nd, const struct place *at, const char *
 	u64 n;
 
 	if (!config_number(value, &n, end) || (**end && **end != ':') || n < 3 || n > INT32_MAX)
-		return report("network %s: %s takes open file descriptors from 3 on, not '%s'", at->arg,
-			      at->key, value);
+		return report("network %s: %s takes open file descriptors from 3 on, not '%s'",
+			      at->arg, at->key, value);
 	if (nd->nr_fds == MAX_NET_QUEUES)
-		return report("network %s: too many descriptors; at most %d", at->arg, MAX_NET_QUEUES);
+		return report("network %s: too many descriptors; at most %d", at->arg,
+			      MAX_NET_QUEUES);
 	nd->fd[nd->nr_fds++] = (int)n;
 	return 0;
 }
@@ -211,8 +213,8 @@ static int set_addr_type(struct netdev_config *nd, const struct place *at, const
 	else if (!strcmp(value, "unix"))
 		nd->address.sin_family = AF_UNIX;
 	else
-		return report("network %s: addr.type '%s' is not supported; use unix or inet", at->arg,
-			      value);
+		return report("network %s: addr.type '%s' is not supported; use unix or inet",
+			      at->arg, value);
 	return 0;
 }
 
@@ -242,7 +244,8 @@ static int set_listen(struct netdev_config *nd, const struct place *at, const ch
 static int set_connect(struct netdev_config *nd, const struct place *at, const char *value)
 {
 	if (*value == ':')
-		return report("network %s: connect= needs a host, e.g. 127.0.0.1%s", at->arg, value);
+		return report("network %s: connect= needs a host, e.g. 127.0.0.1%s", at->arg,
+			      value);
 	return parse_endpoint(nd, at, value);
 }
 
@@ -269,7 +272,8 @@ bool config_subnet(const char *value, struct in_addr *net, struct in_addr *mask)
 	}
 	host = ~ntohl(mask->s_addr);
 	/* The bits of the mask are in one piece, and there is room for 14 to 2^24 - 2 addresses. */
-	if (inet_pton(AF_INET, text, net) != 1 || (host & (host + 1)) || host < 15 || host > 0xffffff)
+	if (inet_pton(AF_INET, text, net) != 1 || (host & (host + 1)) || host < 15 ||
+	    host > 0xffffff)
 		return false;
 	net->s_addr &= mask->s_addr;
 	return true;
@@ -334,12 +338,14 @@ static int parse_hostfwd(struct hostfwd *fwd, const struct place *at, const char
 	if ((*host && parse_address(&fwd->host, at, host)) ||
 	    (*guest && parse_address(&fwd->guest, at, guest)))
 		return -1;
-	return parse_port(&fwd->host_port, at, port) || parse_port(&fwd->guest_port, at, guest_port) ?
+	return parse_port(&fwd->host_port, at, port) ||
+			       parse_port(&fwd->guest_port, at, guest_port) ?
 		       -1 :
 		       0;
 bad:
-	return report("network %s: hostfwd is [tcp|udp]:[ADDRESS]:PORT-[ADDRESS]:PORT, e.g. tcp::2222-:22, not '%s'",
-		      at->arg, value);
+	return report(
+		"network %s: hostfwd is [tcp|udp]:[ADDRESS]:PORT-[ADDRESS]:PORT, e.g. tcp::2222-:22, not '%s'",
+		at->arg, value);
 }
 
 static int set_hostfwd(struct netdev_config *nd, const struct place *at, const char *value)
@@ -405,8 +411,8 @@ int config_netdev_key(void *opaque, const char *arg, const char *key, const char
 			continue;
 		if (!strcmp(keys[i].key, key))
 			return keys[i].set(nd, &at, value);
-		len += (size_t)snprintf(allowed + len, sizeof(allowed) - len, "%s%s", len ? ", " : "",
-					keys[i].key);
+		len += (size_t)snprintf(allowed + len, sizeof(allowed) - len, "%s%s",
+					len ? ", " : "", keys[i].key);
 	}
 	return report("network %s: key '%s' is not supported; use %s", nd->arg, key, allowed);
 }
@@ -414,7 +420,7 @@ int config_netdev_key(void *opaque, const char *arg, const char *key, const char
 void config_netdev_defaults(struct netdev_config *nd)
 {
 	nd->mode = MACVLAN_MODE_BRIDGE;
-	nd->user.net.s_addr = htonl(0x0a000200);	/* 10.0.2.0/24 */
+	nd->user.net.s_addr = htonl(0x0a000200); /* 10.0.2.0/24 */
 	nd->user.mask.s_addr = htonl(0xffffff00);
 	if (nd->kind == NETDEV_BRIDGE)
 		strcpy(nd->bridge, "br0");
@@ -429,7 +435,9 @@ static int complete_user(struct netdev_config *nd, const char *option)
 		u32 number;
 		const char *key;
 	} field[] = {
-		{ &u->host, 2, "host" }, { &u->dhcp_start, 15, "dhcpstart" }, { &u->dns, 3, "dns" },
+		{ &u->host, 2, "host" },
+		{ &u->dhcp_start, 15, "dhcpstart" },
+		{ &u->dns, 3, "dns" },
 	};
 	u32 last = ~ntohl(u->mask.s_addr);
 	unsigned int i;
@@ -457,24 +465,26 @@ int config_netdev_check(struct netdev_config *nd, const char *option)
 	switch (nd->kind) {
 	case NETDEV_TAP:
 		if (nd->nr_fds && (*nd->ifname || *nd->bridge || nd->queues > 1))
-			return report("%s %s: fd and fds go with neither ifname nor br nor queues", option,
-				      nd->arg);
+			return report("%s %s: fd and fds go with neither ifname nor br nor queues",
+				      option, nd->arg);
 		return 0;
 	case NETDEV_MACVTAP:
 		return *nd->parent ? 0 :
-				     report("%s %s: dev= is missing: the interface to sit on", option,
-					    nd->arg);
+				     report("%s %s: dev= is missing: the interface to sit on",
+					    option, nd->arg);
 	case NETDEV_STREAM:
 		if (nd->address.sin_family == AF_UNIX && nd->path)
 			return 0;
 		if (nd->address.sin_family == AF_INET && nd->address.sin_port)
 			return 0;
-		return report("%s %s: give addr.type=unix,addr.path= or addr.type=inet,addr.host=,addr.port=",
-			      option, nd->arg);
+		return report(
+			"%s %s: give addr.type=unix,addr.path= or addr.type=inet,addr.host=,addr.port=",
+			option, nd->arg);
 	case NETDEV_SOCKET:
-		return nd->address.sin_port ? 0 :
-					      report("%s %s: give listen=HOST:PORT or connect=HOST:PORT",
-						     option, nd->arg);
+		return nd->address.sin_port ?
+			       0 :
+			       report("%s %s: give listen=HOST:PORT or connect=HOST:PORT", option,
+				      nd->arg);
 	case NETDEV_USER:
 		return complete_user(nd, option);
 	default:

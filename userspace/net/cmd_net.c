@@ -44,7 +44,8 @@ static unsigned int list_ports(const char *bridge, char *text, size_t size)
 		if (d->d_name[0] == '.')
 			continue;
 		if (len < size)
-			len += (size_t)snprintf(text + len, size - len, "%s%s", n ? ", " : "", d->d_name);
+			len += (size_t)snprintf(text + len, size - len, "%s%s", n ? ", " : "",
+						d->d_name);
 		n++;
 	}
 	if (dir)
@@ -89,9 +90,10 @@ static int take_name(struct nat *nat, const char *arg)
 		return report("net: option '%s' is not supported (see 'mkvm net --help')", arg);
 	/* It is also the name of a table of nft, and of files. */
 	if (!config_interface_valid(arg) || strspn(arg, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
-						   "qrstuvwxyz0123456789_-") != strlen(arg))
-		return report("net: '%s' is no name of a network: 1 to %d letters, digits, '_' or '-'", arg,
-			      IFNAMSIZ - 1);
+							"qrstuvwxyz0123456789_-") != strlen(arg))
+		return report(
+			"net: '%s' is no name of a network: 1 to %d letters, digits, '_' or '-'",
+			arg, IFNAMSIZ - 1);
 	strcpy(nat->name, arg);
 	return 0;
 }
@@ -108,7 +110,8 @@ static int net_up(int argc, char **argv)
 			nat.dhcp = false;
 		} else if (!strcmp(argv[i], "--subnet")) {
 			if (++i == argc || !config_subnet(argv[i], &nat.net, &nat.mask))
-				return report("net up: --subnet takes a network of /8 to /28, e.g. 192.168.130.0/24");
+				return report(
+					"net up: --subnet takes a network of /8 to /28, e.g. 192.168.130.0/24");
 		} else if (take_name(&nat, argv[i])) {
 			return -1;
 		}
@@ -179,8 +182,8 @@ static bool print_one(void *opaque, const struct nat *nat)
 	snprintf(subnet, sizeof(subnet), "%s/%d", address, __builtin_popcount(nat->mask.s_addr));
 	if (array)
 		json_array_append_new(array, json_pack("{s:s,s:s,s:b,s:b,s:i}", "name", nat->name,
-						       "subnet", subnet, "up", up, "dhcp", nat->dhcp,
-						       "ports", (int)n));
+						       "subnet", subnet, "up", up, "dhcp",
+						       nat->dhcp, "ports", (int)n));
 	else
 		printf("%-15s %-18s %-4s %-5s %s\n", nat->name, subnet, up ? "up" : "DOWN",
 		       nat->dhcp ? "dhcp" : "-", n ? ports : "-");

@@ -116,7 +116,8 @@ bool link_has_address_in(struct in_addr net, struct in_addr mask, char *name)
 	if (getifaddrs(&list))
 		return false;
 	for (a = list; a && !found; a = a->ifa_next) {
-		const struct sockaddr_in *address = (void *)a->ifa_addr, *other = (void *)a->ifa_netmask;
+		const struct sockaddr_in *address = (void *)a->ifa_addr,
+					 *other = (void *)a->ifa_netmask;
 
 		if (!address || address->sin_family != AF_INET || !other)
 			continue;
@@ -243,7 +244,8 @@ int link_add_macvtap(char *name, const char *parent, const u8 *mac, u32 mode, un
 {
 	struct link_request r = {
 		.nh = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
-			.nlmsg_type = RTM_NEWLINK, .nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL },
+			.nlmsg_type = RTM_NEWLINK,
+			.nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL },
 		.info = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP },
 	};
 	u32 below = if_nametoindex(parent), nr = queues;

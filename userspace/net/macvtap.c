@@ -50,8 +50,12 @@ static void macvtap_close(struct net_backend *nb)
 }
 
 static const struct net_backend_ops macvtap_ops = {
-	.recv = tap_recv, .send = tap_send, .poll_fd = tap_poll_fd,
-	.set_offloads = tap_set_offloads, .set_queues = tap_set_queues, .close = macvtap_close,
+	.recv = tap_recv,
+	.send = tap_send,
+	.poll_fd = tap_poll_fd,
+	.set_offloads = tap_set_offloads,
+	.set_queues = tap_set_queues,
+	.close = macvtap_close,
 };
 
 /*
@@ -89,8 +93,9 @@ static int start_keeper(struct macvtap *mv, int index, const char *arg)
 		keep(pair[1], index);
 	close(pair[1]);
 	mv->keeper_fd = pair[0];
-	return mv->keeper < 0 ? report("network %s: cannot start a process: %s", arg, strerror(errno)) :
-				0;
+	return mv->keeper < 0 ?
+		       report("network %s: cannot start a process: %s", arg, strerror(errno)) :
+		       0;
 }
 
 /* The device node appears when udev, or the kernel's devtmpfs, has made it. */
@@ -116,7 +121,8 @@ static int add_queue(struct tap *tap, int index, const struct netdev_config *nd)
 	struct ifreq ifr;
 
 	if (fd < 0)
-		return report("network %s: cannot open /dev/tap%d: %s", nd->arg, index, strerror(errno));
+		return report("network %s: cannot open /dev/tap%d: %s", nd->arg, index,
+			      strerror(errno));
 	memset(&ifr, 0, sizeof(ifr));
 	ifr.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	if (nd->queues > 1)
@@ -143,8 +149,9 @@ static int make_interface(char *name, const struct netdev_config *nd, const u8 *
 	case -EEXIST:
 		return report("network %s: interface %s exists", nd->arg, name);
 	case -EBUSY:
-		return report("network %s: %s is a port of a bridge, or taken by another macvtap in passthru mode",
-			      nd->arg, nd->parent);
+		return report(
+			"network %s: %s is a port of a bridge, or taken by another macvtap in passthru mode",
+			nd->arg, nd->parent);
 	default:
 		return index < 0 ? report("network %s: cannot make a macvtap on %s: %s", nd->arg,
 					  nd->parent, strerror(-index)) :

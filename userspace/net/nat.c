@@ -19,16 +19,17 @@
 #include "net/nat.h"
 #include "report.h"
 
-#define ENDING		".net"
-#define FORWARDING	"/proc/sys/net/ipv4/ip_forward"
+#define ENDING	   ".net"
+#define FORWARDING "/proc/sys/net/ipv4/ip_forward"
 
-/* The folder, locked; -1 with errno, ESTALE if the last network has gone, and the folder with it. */
+/* The folder, locked; -1 with errno: ESTALE if the last network went, and the folder with it. */
 static int lock_folder(void)
 {
 	struct stat held, named;
 	int fd, err;
 
-	if ((mkdir("/run/mkvm", 0755) && errno != EEXIST) || (mkdir(NAT_DIR, 0755) && errno != EEXIST))
+	if ((mkdir("/run/mkvm", 0755) && errno != EEXIST) ||
+	    (mkdir(NAT_DIR, 0755) && errno != EEXIST))
 		return -1;
 	fd = open(NAT_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
@@ -166,7 +167,8 @@ static int make_bridge(const struct nat *nat)
 		err = link_set_up(nat->name, true);
 	if (err == -EPERM)
 		return report("network %s: needs root, or CAP_NET_ADMIN", nat->name);
-	return err ? report("network %s: cannot make the bridge: %s", nat->name, strerror(-err)) : 0;
+	return err ? report("network %s: cannot make the bridge: %s", nat->name, strerror(-err)) :
+		     0;
 }
 
 /* @rules: set once there are rules to take back; nft adds all or none. */
@@ -252,8 +254,9 @@ int nat_up(struct nat *nat)
 	if (link_exists(nat->name))
 		return report("network %s: there is an interface of this name", nat->name);
 	if (link_has_address_in(nat->net, nat->mask, user))
-		return report("network %s: the subnet is in use by %s; choose another with --subnet",
-			      nat->name, user);
+		return report(
+			"network %s: the subnet is in use by %s; choose another with --subnet",
+			nat->name, user);
 	nat->forwarding = get_forwarding() == 0;
 	if (save(nat))
 		return -1;

@@ -126,11 +126,22 @@ int nat_dhcp_start(const struct nat *nat)
 	struct in_addr last = { htonl(ntohl(nat->net.s_addr | ~nat->mask.s_addr) - 1) };
 	struct in_addr host = { htonl(ntohl(nat->net.s_addr) + 1) };
 	char range[96], interface[32], listen[48], leases[96], pid[96], path[64];
-	char from[INET_ADDRSTRLEN], to[INET_ADDRSTRLEN], own[INET_ADDRSTRLEN], mask[INET_ADDRSTRLEN];
+	char from[INET_ADDRSTRLEN], to[INET_ADDRSTRLEN], own[INET_ADDRSTRLEN],
+		mask[INET_ADDRSTRLEN];
 	char *const argv[] = {
-		(char *)"dnsmasq", (char *)"--conf-file=", (char *)"--no-hosts",
-		(char *)"--bind-interfaces", (char *)"--except-interface=lo", interface, listen, range,
-		(char *)"--dhcp-authoritative", (char *)"--dhcp-no-override", leases, pid, NULL,
+		(char *)"dnsmasq",
+		(char *)"--conf-file=",
+		(char *)"--no-hosts",
+		(char *)"--bind-interfaces",
+		(char *)"--except-interface=lo",
+		interface,
+		listen,
+		range,
+		(char *)"--dhcp-authoritative",
+		(char *)"--dhcp-no-override",
+		leases,
+		pid,
+		NULL,
 	};
 
 	inet_ntop(AF_INET, &first, from, sizeof(from));

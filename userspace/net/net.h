@@ -34,9 +34,9 @@ struct net_backend;
 /**
  * struct net_backend_ops - a kind of back end
  * @recv: take the next frame off @queue. @iov[0] is room for the header alone, in mkvm's own
- *	memory; the rest is for the frame, in guest RAM, and last in mkvm's own memory again. Return
- *	the bytes of header and frame; -EAGAIN if there is none now; another negative errno if there
- *	will be none any more
+ *	memory; the rest is for the frame, in guest RAM, and last in mkvm's own memory again.
+ *	Return the bytes of header and frame; -EAGAIN if there is none now; another negative errno
+ *	if there will be none any more
  * @send: send a frame, buffers as @recv has them. Return 0, also if the frame was lost on the way;
  *	-EAGAIN if it has to be sent again once poll() says so
  * @poll_fd: what to wait for to call @recv again, or -1

@@ -20,8 +20,8 @@
 #include "net/net.h"
 #include "report.h"
 
-#define LENGTH_SIZE	4
-#define IN_SIZE		(2 * (NET_FRAME_MAX + LENGTH_SIZE))
+#define LENGTH_SIZE 4
+#define IN_SIZE	    (2 * (NET_FRAME_MAX + LENGTH_SIZE))
 
 /**
  * struct stream - one
@@ -137,8 +137,8 @@ static ssize_t stream_recv(struct net_backend *nb, unsigned int queue, struct io
 static int flush(struct stream *s)
 {
 	while (s->out_start < s->out_end) {
-		ssize_t len = send(s->fd, s->out + s->out_start, s->out_end - s->out_start,
-				   MSG_NOSIGNAL);
+		ssize_t len =
+			send(s->fd, s->out + s->out_start, s->out_end - s->out_start, MSG_NOSIGNAL);
 
 		if (len < 0 && errno == EINTR)
 			continue;
@@ -207,7 +207,10 @@ static void stream_close(struct net_backend *nb)
 }
 
 static const struct net_backend_ops stream_ops = {
-	.recv = stream_recv, .send = stream_send, .poll_fd = stream_poll_fd, .close = stream_close,
+	.recv = stream_recv,
+	.send = stream_send,
+	.poll_fd = stream_poll_fd,
+	.close = stream_close,
 };
 
 /* A socket left behind by a VMM that was killed: nobody answers there. */
@@ -248,12 +251,13 @@ static int serve(struct stream *s, const struct netdev_config *nd, const void *a
 		s->device = st.st_dev;
 		s->inode = st.st_ino;
 	}
-	return listen(s->listen_fd, 1) ? report("network %s: cannot listen there: %s", nd->arg,
-						strerror(errno)) :
-					 0;
+	return listen(s->listen_fd, 1) ?
+		       report("network %s: cannot listen there: %s", nd->arg, strerror(errno)) :
+		       0;
 }
 
-static int call(struct stream *s, const struct netdev_config *nd, const void *address, socklen_t len)
+static int call(struct stream *s, const struct netdev_config *nd, const void *address,
+		socklen_t len)
 {
 	int one = 1;
 

@@ -20,8 +20,8 @@
 #include "report.h"
 
 #ifndef TUN_F_USO4
-#define TUN_F_USO4	0x20
-#define TUN_F_USO6	0x40
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
 #endif
 
 ssize_t tap_recv(struct net_backend *nb, unsigned int queue, struct iovec *iov, unsigned int nr)
@@ -47,7 +47,7 @@ int tap_send(struct net_backend *nb, unsigned int queue, struct iovec *iov, unsi
 	struct tap *tap = (struct tap *)nb;
 	unsigned int skip = !tap->has_header;
 
-	/* What the kernel does not take, for being malformed or because the interface is down, is lost. */
+	/* What the kernel does not take, being malformed or the interface down, is lost. */
 	if (writev(tap->fd[queue], iov + skip, (int)(nr - skip)) < 0 && errno == EAGAIN)
 		return -EAGAIN;
 	return 0;
@@ -116,7 +116,8 @@ void tap_find_features(struct tap *tap)
 			tap->nb.features |= pairs[i].guest | pairs[i].host;
 	}
 	if ((tap->nb.features & tso) == tso)
-		tap->nb.features |= BIT_ULL(VIRTIO_NET_F_GUEST_ECN) | BIT_ULL(VIRTIO_NET_F_HOST_ECN);
+		tap->nb.features |=
+			BIT_ULL(VIRTIO_NET_F_GUEST_ECN) | BIT_ULL(VIRTIO_NET_F_HOST_ECN);
 	(void)tap_set_offloads(&tap->nb, 0);
 }
 
@@ -143,7 +144,7 @@ int tap_add_fd(struct tap *tap, int fd, const char *arg)
 		return report("network %s: descriptor %d is no tap or macvtap", arg, fd);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
 		return report("network %s: descriptor %d: %s", arg, fd, strerror(errno));
-	/* IFF_NO_PI, which is needed, cannot be seen: the kernel has another meaning for the bit here. */
+	/* IFF_NO_PI, which is needed, cannot be seen: the bit means something else here. */
 	has_header = ifr.ifr_flags & IFF_VNET_HDR;
 	if (has_header && (ioctl(fd, TUNSETVNETHDRSZ, &header) || ioctl(fd, TUNSETVNETLE, &little)))
 		return report("network %s: the host's tap is too old: %s", arg, strerror(errno));
@@ -183,8 +184,12 @@ int tap_set_queues(struct net_backend *nb, unsigned int n)
 }
 
 static const struct net_backend_ops tap_ops = {
-	.recv = tap_recv, .send = tap_send, .poll_fd = tap_poll_fd,
-	.set_offloads = tap_set_offloads, .set_queues = tap_set_queues, .close = tap_close,
+	.recv = tap_recv,
+	.send = tap_send,
+	.poll_fd = tap_poll_fd,
+	.set_offloads = tap_set_offloads,
+	.set_queues = tap_set_queues,
+	.close = tap_close,
 };
 
 static int explain(const struct netdev_config *nd, const char *name, int err)
@@ -193,15 +198,17 @@ static int explain(const struct netdev_config *nd, const char *name, int err)
 
 	switch (err) {
 	case EPERM:
-		return report("network %s: no permission to use the tap %s; become root, or have it made for you: ip tuntap add NAME mode tap user %ld",
-			      nd->arg, what, (long)getuid());
+		return report(
+			"network %s: no permission to use the tap %s; become root, or have it made for you: ip tuntap add NAME mode tap user %ld",
+			nd->arg, what, (long)getuid());
 	case EBUSY:
 		return report("network %s: the tap %s is in use", nd->arg, what);
 	case EINVAL:
-		return report("network %s: %s exists and is no tap of the kind wanted (queues=%u)", nd->arg,
-			      what, nd->queues);
+		return report("network %s: %s exists and is no tap of the kind wanted (queues=%u)",
+			      nd->arg, what, nd->queues);
 	default:
-		return report("network %s: cannot open the tap %s: %s", nd->arg, what, strerror(err));
+		return report("network %s: cannot open the tap %s: %s", nd->arg, what,
+			      strerror(err));
 	}
 }
 
@@ -212,8 +219,8 @@ static int open_queue(struct tap *tap, const struct netdev_config *nd)
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
-		return report("network %s: cannot open /dev/net/tun: %s%s", nd->arg, strerror(errno),
-			      errno == ENOENT ? " (modprobe tun)" : "");
+		return report("network %s: cannot open /dev/net/tun: %s%s", nd->arg,
+			      strerror(errno), errno == ENOENT ? " (modprobe tun)" : "");
 	memset(&ifr, 0, sizeof(ifr));
 	memcpy(ifr.ifr_name, tap->ifname, sizeof(ifr.ifr_name));
 	if (!*ifr.ifr_name)
@@ -240,8 +247,8 @@ static int join_bridge(struct tap *tap, const struct netdev_config *nd)
 	int err;
 
 	if (!link_exists(nd->bridge))
-		return report("network %s: there is no bridge %s; 'mkvm net up %s' makes one", nd->arg,
-			      nd->bridge, nd->bridge);
+		return report("network %s: there is no bridge %s; 'mkvm net up %s' makes one",
+			      nd->arg, nd->bridge, nd->bridge);
 	if (!link_is_bridge(nd->bridge))
 		return report("network %s: %s is no bridge", nd->arg, nd->bridge);
 	err = link_get_mac(tap->ifname, mac);

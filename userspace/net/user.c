@@ -23,10 +23,10 @@
 #include "report.h"
 #include "sandbox.h"
 
-#define LIBRARY		"libslirp.so.0"
-#define BACKLOG_MAX	512	/* frames for a guest that is slow to take them */
-#define SOCKET_BUFFER	(4 << 20)
-#define MTU		1500
+#define LIBRARY	      "libslirp.so.0"
+#define BACKLOG_MAX   512 /* frames for a guest that is slow to take them */
+#define SOCKET_BUFFER (4 << 20)
+#define MTU	      1500
 
 /* The library's functions. */
 struct slirp_lib {
@@ -43,7 +43,7 @@ struct slirp_lib {
 struct timer {
 	SlirpTimerCb fn;
 	void *opaque;
-	s64 when;	/* milliseconds, as the clock below; -1: off */
+	s64 when; /* milliseconds, as the clock below; -1: off */
 	struct timer *next;
 };
 
@@ -78,9 +78,9 @@ struct user_net {
 	u8 buffer[NET_FRAME_MAX];
 };
 
-#define QUIT_POLL	0
-#define DEVICE_POLL	1
-#define OWN_POLLS	2
+#define QUIT_POLL   0
+#define DEVICE_POLL 1
+#define OWN_POLLS   2
 
 static int64_t clock_ns(void *opaque)
 {
@@ -216,7 +216,7 @@ static void from_guest(struct user_net *un)
 		len = recv(un->fd[1], un->buffer, sizeof(un->buffer), MSG_DONTWAIT);
 		if (len <= 0)
 			return;
-		if (len > MTU + 22)	/* Ethernet's header and two tags */
+		if (len > MTU + 22) /* Ethernet's header and two tags */
 			continue;
 		un->lib.input(un->slirp, un->buffer, (int)len);
 	}
@@ -241,9 +241,15 @@ static void ignore_notify(void *opaque)
 }
 
 static const SlirpCb callbacks = {
-	.send_packet = to_guest, .guest_error = guest_error, .clock_get_ns = clock_ns,
-	.timer_new = timer_new, .timer_free = timer_free, .timer_mod = timer_mod,
-	.register_poll_fd = ignore_fd, .unregister_poll_fd = ignore_fd, .notify = ignore_notify,
+	.send_packet = to_guest,
+	.guest_error = guest_error,
+	.clock_get_ns = clock_ns,
+	.timer_new = timer_new,
+	.timer_free = timer_free,
+	.timer_mod = timer_mod,
+	.register_poll_fd = ignore_fd,
+	.unregister_poll_fd = ignore_fd,
+	.notify = ignore_notify,
 };
 
 static const struct {
@@ -310,7 +316,8 @@ static void *user_net_thread(void *opaque)
 		timeout = until_timer(un, timeout);
 		un->poll_fd[QUIT_POLL] = (struct pollfd){ .fd = un->quit_fd, .events = POLLIN };
 		un->poll_fd[DEVICE_POLL] = (struct pollfd){
-			.fd = un->fd[1], .events = (short)(POLLIN | (un->backlog ? POLLOUT : 0)),
+			.fd = un->fd[1],
+			.events = (short)(POLLIN | (un->backlog ? POLLOUT : 0)),
 		};
 		ret = poll(un->poll_fd, un->nr_polls, timeout > INT32_MAX ? -1 : (int)timeout);
 		if (ret >= 0 && un->poll_fd[QUIT_POLL].revents)
@@ -395,8 +402,11 @@ static void user_net_close(struct net_backend *nb)
 }
 
 static const struct net_backend_ops user_net_ops = {
-	.recv = user_net_recv, .send = user_net_send, .poll_fd = user_net_poll_fd,
-	.start = user_net_start, .close = user_net_close,
+	.recv = user_net_recv,
+	.send = user_net_send,
+	.poll_fd = user_net_poll_fd,
+	.start = user_net_start,
+	.close = user_net_close,
 };
 
 #ifdef MKVM_STATIC
@@ -423,8 +433,8 @@ static int load(struct slirp_lib *lib, const char *arg)
 
 	lib->handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	if (!lib->handle)
-		return report("network %s: a user network needs libslirp (package libslirp0): %s", arg,
-			      dlerror());
+		return report("network %s: a user network needs libslirp (package libslirp0): %s",
+			      arg, dlerror());
 	for (i = 0; i < ARRAY_SIZE(functions); i++) {
 		*functions[i].fn = dlsym(lib->handle, functions[i].name);
 		if (!*functions[i].fn)
@@ -438,13 +448,17 @@ static int start_library(struct user_net *un, const struct netdev_config *nd)
 {
 	const struct user_net_config *u = &nd->user;
 	SlirpConfig cfg = {
-		.version = 3,	/* no field of the newest; disable_host_loopback stays off */
+		.version = 3, /* no field of the newest; disable_host_loopback stays off */
 		.restricted = u->restricted,
 		.in_enabled = true,
-		.vnetwork = u->net, .vnetmask = u->mask, .vhost = u->host,
-		.vdhcp_start = u->dhcp_start, .vnameserver = u->dns,
+		.vnetwork = u->net,
+		.vnetmask = u->mask,
+		.vhost = u->host,
+		.vdhcp_start = u->dhcp_start,
+		.vnameserver = u->dns,
 		.vhostname = u->hostname,
-		.if_mtu = MTU, .if_mru = MTU,
+		.if_mtu = MTU,
+		.if_mru = MTU,
 	};
 	unsigned int i;
 
@@ -456,8 +470,9 @@ static int start_library(struct user_net *un, const struct netdev_config *nd)
 
 		if (un->lib.add_hostfwd(un->slirp, f->udp, f->host, f->host_port,
 					f->guest.s_addr ? f->guest : u->dhcp_start, f->guest_port))
-			return report("network %s: cannot listen on %s port %u for hostfwd: %s", nd->arg,
-				      f->udp ? "UDP" : "TCP", f->host_port, strerror(errno));
+			return report("network %s: cannot listen on %s port %u for hostfwd: %s",
+				      nd->arg, f->udp ? "UDP" : "TCP", f->host_port,
+				      strerror(errno));
 	}
 	return 0;
 }
@@ -476,9 +491,9 @@ static int make_pair(struct user_net *un, const char *arg)
 			(void)setsockopt(un->fd[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	}
 	un->quit_fd = eventfd(0, EFD_CLOEXEC);
-	return un->quit_fd < 0 ? report("network %s: cannot create an eventfd: %s", arg,
-					strerror(errno)) :
-				 0;
+	return un->quit_fd < 0 ?
+		       report("network %s: cannot create an eventfd: %s", arg, strerror(errno)) :
+		       0;
 }
 
 struct net_backend *user_net_open(const struct netdev_config *nd)

@@ -20,15 +20,16 @@
 #include "virtio/net.h"
 #include "virtio/pci.h"
 
-#define NET_TYPE		1
-#define CLASS_ETHERNET		0x020000
+#define NET_TYPE       1
+#define CLASS_ETHERNET 0x020000
 
 /* What every device offers, whatever is behind it. */
-#define OWN_FEATURES		(BIT_ULL(VIRTIO_NET_F_MAC) | BIT_ULL(VIRTIO_NET_F_STATUS) | \
-				 BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) | BIT_ULL(VIRTIO_NET_F_CTRL_VQ) | \
-				 BIT_ULL(VIRTIO_NET_F_CTRL_RX) | BIT_ULL(VIRTIO_NET_F_CTRL_RX_EXTRA) | \
-				 BIT_ULL(VIRTIO_NET_F_CTRL_VLAN) | BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR) | \
-				 BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE))
+#define OWN_FEATURES                                                             \
+	(BIT_ULL(VIRTIO_NET_F_MAC) | BIT_ULL(VIRTIO_NET_F_STATUS) |              \
+	 BIT_ULL(VIRTIO_NET_F_MRG_RXBUF) | BIT_ULL(VIRTIO_NET_F_CTRL_VQ) |       \
+	 BIT_ULL(VIRTIO_NET_F_CTRL_RX) | BIT_ULL(VIRTIO_NET_F_CTRL_RX_EXTRA) |   \
+	 BIT_ULL(VIRTIO_NET_F_CTRL_VLAN) | BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR) | \
+	 BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE))
 
 void net_kick(struct net_pair *pair)
 {
@@ -83,7 +84,9 @@ static void net_stop(void *opaque)
 }
 
 static const struct virtio_ops net_ops = {
-	.config_read = net_config_read, .notify = net_notify, .notify_fd = net_notify_fd,
+	.config_read = net_config_read,
+	.notify = net_notify,
+	.notify_fd = net_notify_fd,
 	.stop = net_stop,
 };
 
@@ -97,7 +100,8 @@ static void configure(struct virtio_net *vn)
 		(void)net_apply_offloads(vn, vn->dev.accepted);
 		if (vn->nb->ops->set_queues)
 			(void)vn->nb->ops->set_queues(vn->nb, 1);
-		atomic_store(&vn->control_queue, 2 * (net_has(vn, VIRTIO_NET_F_MQ) ? vn->nr_pairs : 1));
+		atomic_store(&vn->control_queue,
+			     2 * (net_has(vn, VIRTIO_NET_F_MQ) ? vn->nr_pairs : 1));
 		pthread_rwlock_wrlock(&vn->filter_lock);
 		vn->filter.vlan_filtered = net_has(vn, VIRTIO_NET_F_CTRL_VLAN);
 		pthread_rwlock_unlock(&vn->filter_lock);
@@ -146,7 +150,8 @@ static bool serve(struct net_pair *pair)
 	}
 	if (pair->kicked || pair->tx_blocked)
 		more |= net_transmit(pair);
-	if (!pair->dead && (pair->readable || (pair->kicked && (pair->rx_starved || pair->rx_idle))))
+	if (!pair->dead &&
+	    (pair->readable || (pair->kicked && (pair->rx_starved || pair->rx_idle))))
 		more |= net_receive(pair);
 	if (first)
 		update_link(vn);
@@ -170,7 +175,8 @@ static void wait_for_work(struct net_pair *pair)
 
 	pair->rx_idle = !wants_frames(pair);
 	if (!pair->dead) {
-		p[1].events = (short)((pair->rx_idle ? 0 : POLLIN) | (pair->tx_blocked ? POLLOUT : 0));
+		p[1].events =
+			(short)((pair->rx_idle ? 0 : POLLIN) | (pair->tx_blocked ? POLLOUT : 0));
 		/* Without a guest's interest, an error would wake us for ever. */
 		p[1].fd = p[1].events ? vn->nb->ops->poll_fd(vn->nb, pair->index) : -1;
 	}
@@ -251,7 +257,7 @@ static void net_stats(void *opaque, struct device_stats *s)
 
 		for (j = 0; j < vn->nr_pairs; j++)
 			sum += atomic_load((_Atomic u64 *)(void *)((u8 *)&vn->pair[j].count +
-								    counters[i].offset));
+								   counters[i].offset));
 		device_stats_add(s, counters[i].name, sum);
 	}
 }
@@ -285,7 +291,10 @@ static void net_destroy(void *opaque)
 }
 
 static const struct device_ops net_device_ops = {
-	.start = net_start, .reset = net_reset, .stats = net_stats, .destroy = net_destroy,
+	.start = net_start,
+	.reset = net_reset,
+	.stats = net_stats,
+	.destroy = net_destroy,
 };
 
 static int make_pairs(struct virtio_net *vn)
@@ -380,5 +389,8 @@ fail:
 static const char *const net_keys[] = { "netdev", "mac", "mq", "host_mtu", "vectors", NULL };
 
 const struct device_model virtio_net_model = {
-	.name = "virtio-net-pci", .keys = net_keys, .check = config_check_nic, .create = net_create,
+	.name = "virtio-net-pci",
+	.keys = net_keys,
+	.check = config_check_nic,
+	.create = net_create,
 };

@@ -10,11 +10,11 @@
 #include "virtio/net.h"
 
 /* More than any command of ours needs; a longer one is cut, and refused for its length. */
-#define COMMAND_MAX	4096
-#define OFFLOADS	(BIT_ULL(VIRTIO_NET_F_GUEST_CSUM) | BIT_ULL(VIRTIO_NET_F_GUEST_TSO4) | \
-			 BIT_ULL(VIRTIO_NET_F_GUEST_TSO6) | BIT_ULL(VIRTIO_NET_F_GUEST_ECN) | \
-			 BIT_ULL(VIRTIO_NET_F_GUEST_UFO) | BIT_ULL(NET_F_GUEST_USO4) | \
-			 BIT_ULL(NET_F_GUEST_USO6))
+#define COMMAND_MAX 4096
+#define OFFLOADS                                                               \
+	(BIT_ULL(VIRTIO_NET_F_GUEST_CSUM) | BIT_ULL(VIRTIO_NET_F_GUEST_TSO4) | \
+	 BIT_ULL(VIRTIO_NET_F_GUEST_TSO6) | BIT_ULL(VIRTIO_NET_F_GUEST_ECN) |  \
+	 BIT_ULL(VIRTIO_NET_F_GUEST_UFO) | BIT_ULL(NET_F_GUEST_USO4) | BIT_ULL(NET_F_GUEST_USO6))
 
 void net_filter_reset(struct virtio_net *vn)
 {
@@ -74,14 +74,14 @@ static bool set_rx_mode(struct virtio_net *vn, u8 cmd, const u8 *data, size_t le
 	};
 
 	if (!net_has(vn, cmd <= VIRTIO_NET_CTRL_RX_ALLMULTI ? VIRTIO_NET_F_CTRL_RX :
-							     VIRTIO_NET_F_CTRL_RX_EXTRA) ||
+							      VIRTIO_NET_F_CTRL_RX_EXTRA) ||
 	    cmd >= ARRAY_SIZE(mode) || len != 1)
 		return false;
 	*mode[cmd] = data[0];
 	return true;
 }
 
-/* A table of addresses: 32 bits of how many, then the addresses. Return its length, 0 if too short. */
+/* A table: 32 bits of how many, then the addresses. Return its length, 0 if it is cut short. */
 static size_t read_table(const u8 *data, size_t len, u8 (*table)[MAC_LEN], unsigned int *nr,
 			 bool *overflow)
 {
@@ -170,7 +170,8 @@ static bool set_pairs(struct virtio_net *vn, u8 cmd, const u8 *data, size_t len)
 
 int net_apply_offloads(struct virtio_net *vn, u64 features)
 {
-	return vn->nb->ops->set_offloads ? vn->nb->ops->set_offloads(vn->nb, features & OFFLOADS) : 0;
+	return vn->nb->ops->set_offloads ? vn->nb->ops->set_offloads(vn->nb, features & OFFLOADS) :
+					   0;
 }
 
 static bool set_offloads(struct virtio_net *vn, u8 cmd, const u8 *data, size_t len)

@@ -12,8 +12,9 @@
 #include "iov.h"
 #include "virtio/net.h"
 
-/* Frames per round: what a queue's lock is held for, and how long an interrupt may have to wait. */
+/* Frames per round: how long a queue's lock is held; and how many may wait for an interrupt. */
 #define BUDGET		64
+#define INTERRUPT_EVERY 16
 
 static void count(_Atomic u64 *counter, u64 n)
 {
@@ -257,8 +258,8 @@ static int receive_frame(struct net_pair *pair, struct virtqueue *vq)
 
 	if (ret < 0)
 		return (int)ret;
-	if (total < NET_HEADER_LEN + NET_FRAME_MIN ||
-	    !is_wanted(pair, n, total - NET_HEADER_LEN) || (!mergeable && total > room)) {
+	if (total < NET_HEADER_LEN + NET_FRAME_MIN || !is_wanted(pair, n, total - NET_HEADER_LEN) ||
+	    (!mergeable && total > room)) {
 		count(&pair->count.rx_dropped, 1);
 		return 1;
 	}
@@ -332,6 +333,9 @@ bool net_receive(struct net_pair *pair)
 		ret = receive_one(pair, vq);
 		if (ret <= 0)
 			break;
+		/* The guest can begin with these; if it is at work already, it wants none. */
+		if (n % INTERRUPT_EVERY == INTERRUPT_EVERY - 1)
+			interrupt(pair, queue);
 	}
 	if (ret == -EPROTO)
 		virtio_fail(dev);
