@@ -356,7 +356,50 @@ for refused in cdrom=x boot=d bios=x vnc=:1 spice=x sdl full-screen usb usbdevic
 done
 refuse "stdio twice" "only once" $k -serial stdio -serial stdio
 refuse "three serial ports" "only 2 serial ports" $k -serial null -serial null -serial null
+
+# Names, background, control
+refuse "name with an unknown key" "key 'color' is not supported" $k -name a,color=red
+refuse "name of a process that is too long" "1 to 15 characters" $k -name a,process=sixteencharacter
+refuse "all keys of a name" "cannot open $none" $k -name guest=a,process=b,debug-threads=on
+refuse "a terminal in the background" "stdio cannot be used with -daemonize" $k -daemonize -serial stdio
+refuse "a mistake in the background" "cannot open $none" $k -daemonize
+refuse "QMP on the terminal" "use unix:PATH" $k -qmp stdio
+refuse "QMP as a client" "only server=on,wait=off" $k -qmp unix:x
+refuse "QMP that waits" "only server=on,wait=off" $k -qmp unix:x,server=on
+refuse "QMP with an unknown key" "key 'path' is not supported" $k -qmp unix:x,path=y
+refuse "QMP twice" "only once" $k -qmp unix:x,server,nowait -qmp unix:y,server,nowait
+refuse "QEMU's monitor" "no such monitor" $k -monitor stdio
+refuse "no monitor, no QMP" "cannot open $none" $k -monitor none -qmp none
+refuse "waiting for resume" "cannot open $none" $k -S
 }
+
+# The commands that find a machine by its name.
+MKVM_RUNTIME_DIR=$dir/run
+export MKVM_RUNTIME_DIR
+fail() { # fail NAME TEXT ARGUMENT...
+	name=$1 text=$2 status=0
+	shift 2
+	timeout 20 "$mkvm" "$@" </dev/null >out 2>err || status=$?
+	ok=1
+	if [ "$status" -eq 1 ] && [ ! -s out ] && [ "$(wc -l <err)" -eq 1 ] && grep -qF -e "$text" err; then ok=0; fi
+	result $ok "$name"
+}
+accept "list without a machine" "NAME " list
+accept "as JSON" "[]" list --json
+result "$([ ! -e run ] && echo 0 || echo 1)" "looking makes no folder"
+fail "list takes no name" "usage: mkvm list" list one
+for command in info console stop pause resume reset; do
+	fail "$command without a name" "usage: mkvm $command" $command
+	fail "$command of a machine that does not run" "no virtual machine 'one' is running" $command one
+	fail "$command with a path" "is no name" $command ../one
+done
+fail "stop with an unknown option" "usage: mkvm stop" stop -x one
+fail "stop two machines" "usage: mkvm stop" stop one two
+fail "stop with a time that is none" "give seconds" stop -w 1m one
+fail "stop with a time that is too long" "at most 86400" stop -w 86401 one
+mkdir -m 777 run
+fail "a folder that others can write to" "only you can write" list
+rmdir run
 
 # Nothing was left behind by all this.
 refuse "outputs are not created on failure" "cannot open $none" -kernel kernel -accel "$none" \
