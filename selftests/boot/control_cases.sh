@@ -39,7 +39,7 @@ said() { grep -qF -e "$1" "$out/stdout"; }
 told() { grep -qF -e "$1" "$out/stderr"; }
 is() { [ "$code" -eq "$1" ]; }
 # follow NAME: collects what its console shows
-follow() { timeout 300 ./mkvm console "$1" </dev/null >"$out/log-$1" 2>"$out/stderr" & }
+follow() { : >"$out/log-$1"; timeout 300 ./mkvm console "$1" </dev/null >"$out/log-$1" 2>"$out/stderr" & }
 heard() { wc -c <"$out/log-$1"; }
 # await SECONDS COMMAND...
 await() {
