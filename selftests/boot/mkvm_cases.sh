@@ -30,6 +30,7 @@ run() {
 		</dev/null >$out/stdout 2>$out/stderr || code=$?
 }
 
+patience=300 # tenths of a second
 # start KERNEL OPTION... : in the background; sets pid, and waits for its first output
 start() {
 	kernel=$1
@@ -39,7 +40,7 @@ start() {
 		</dev/null >$out/stdout 2>$out/stderr &
 	pid=$!
 	i=0
-	while [ ! -s $out/stdout ] && [ $i -lt 300 ] && kill -0 $pid 2>/dev/null; do
+	while [ ! -s $out/stdout ] && [ $i -lt $patience ] && kill -0 $pid 2>/dev/null; do
 		sleep 0.1
 		i=$((i + 1))
 	done
@@ -63,6 +64,22 @@ run poweroff -smp 4 -m 4096
 is 0 && said on; point $? "with 4 CPUs and 4 GiB"
 run reset --no-reboot
 is 2 && [ ! -s $out/stderr ]; point $? "reset under --no-reboot: status 2"
+run elf_pvh -append "by PVH"
+is 0 && said "by PVH"; point $? "an ELF kernel is entered at its PVH entry point"
+run elf_linux -append "as vmlinux" -smp 2
+is 0 && said "as vmlinux"; point $? "one without is entered as Linux"
+if mount -t hugetlbfs none /mnt 2>/dev/null && echo 40 >/proc/sys/vm/nr_hugepages &&
+   [ "$(cat /proc/sys/vm/nr_hugepages)" -eq 40 ]; then
+	run elf_pvh -append huge -mem-path /mnt -mem-prealloc -overcommit mem-lock=on
+	is 0 && said huge && [ -z "$(ls /mnt)" ]; point $? "with memory of huge pages"
+	run elf_pvh -m 128 -mem-path /mnt
+	is 1 && grep -q 'mem-path /mnt: cannot get 128 MiB' $out/stderr; point $? "of which there must be enough"
+	echo 0 >/proc/sys/vm/nr_hugepages
+	umount /mnt
+else
+	echo "ok $((n + 1)) - huge pages # SKIP this host has too few"
+	n=$((n + 1))
+fi
 run restart
 is 0 && said f1f2f3; point $? "a reset guest starts anew, twice, from a fresh image"
 run restart -smp 3
@@ -92,6 +109,33 @@ finish
 exec 3>&-
 is 143; point $? "it can be stopped while nobody reads its output"
 
+# A console that nobody reads, and one that somebody does.
+ip link set lo up 2>/dev/null
+patience=30
+start flood -serial tcp:127.0.0.1:7070,server=on,wait=off
+[ "$(nc 127.0.0.1 7070 </dev/null | head -c 5)" = xxxxx ] && kill -0 $pid
+point $? "a console on a socket shows what is said"
+kill -TERM $pid
+finish
+is 143; point $? "and keeps nobody from ending"
+start flood -serial pty
+[ "$(head -c 5 "$(sed -n 's/.*redirected to //p' $out/stderr)")" = xxxxx ] && kill -0 $pid
+point $? "so does one on a pseudo terminal"
+kill -TERM $pid
+finish
+is 143; point $? "and keeps nobody from ending"
+patience=300
+
+# Private pages besides guest memory, which is the largest mapping: what a machine costs.
+start spin -m 128 -nodefaults -serial stdio
+own=$(awk '/^[0-9a-f]+-[0-9a-f]+ / { if (size < 131072) sum += private; private = 0 }
+	/^Size:/ { size = $2 } /^Private_/ { private += $2 }
+	END { if (size < 131072) sum += private; print sum }' /proc/$pid/smaps)
+echo "# mkvm's own memory: $own KiB"
+[ "$own" -gt 100 ] && [ "$own" -le 5120 ]; point $? "a machine of one CPU costs at most 5 MiB"
+kill -TERM $pid
+finish
+
 dd if=/dev/zero of=$out/disk bs=64k count=16 2>/dev/null
 start spin -smp 2 -drive "file=$out/disk,format=raw,if=virtio" -pidfile $out/pid -serial stdio \
 	-serial "file:$out/com2"
@@ -100,10 +144,11 @@ threads=0 privileged=0
 for task in "/proc/$pid/task"/*; do
 	threads=$((threads + 1))
 	grep -q '^CapPrm:	0*$' "$task/status" && grep -q '^CapEff:	0*$' "$task/status" &&
-		grep -q '^CapBnd:	0*$' "$task/status" && grep -q '^NoNewPrivs:	1' "$task/status" ||
+		grep -q '^CapBnd:	0*$' "$task/status" && grep -q '^NoNewPrivs:	1' "$task/status" &&
+		grep -q '^Seccomp:	2' "$task/status" ||
 		privileged=$((privileged + 1))
 done
-[ $threads -ge 4 ] && [ $privileged -eq 0 ]; point $? "none of its $threads threads has a capability"
+[ $threads -ge 4 ] && [ $privileged -eq 0 ]; point $? "none of its $threads threads has a capability, all have a filter"
 code=0
 ./mkvm run -accel "$accel" -kernel ./tiny-poweroff -m 64 -hda $out/disk </dev/null \
 	>$out/stdout2 2>$out/stderr2 || code=$?
