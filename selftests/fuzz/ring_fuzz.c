@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "iov.h"
 #include "layout.h"
 #include "virtio/virtqueue.h"
 
@@ -70,7 +71,7 @@ static void use_chain(struct fuzz_in *in)
 	check_chain();
 	virtq_read(&chain, offset, buf, sizeof(buf));
 	virtq_write(&chain, offset, buf, sizeof(buf));
-	virtq_slice(chain.iov, chain.nr_out, offset, 100, part);
+	iov_slice(chain.iov, chain.nr_out, offset, 100, part);
 	virtqueue_push(&vq, chain.head, (u32)chain.in_len);
 	virtqueue_should_interrupt(&vq);
 }

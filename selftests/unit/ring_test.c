@@ -7,6 +7,7 @@
  */
 #include <endian.h>
 
+#include "iov.h"
 #include "layout.h"
 #include "tap.h"
 #include "virtio/virtqueue.h"
@@ -432,7 +433,7 @@ static void test_slice(void)
 			unsigned int pos = offset, want = offset < 64 ? 64 - offset : 0;
 
 			want = want < len ? want : len;
-			n = virtq_slice(in, 4, offset, len, out);
+			n = iov_slice(in, 4, offset, len, out);
 			for (i = 0; i < n; i++) {
 				wrong += out[i].iov_base != flat + pos || !out[i].iov_len;
 				pos += (unsigned int)out[i].iov_len;

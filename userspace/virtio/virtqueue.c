@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "iov.h"
 #include "types.h"
 #include "virtio/virtqueue.h"
 
@@ -285,65 +286,12 @@ bool virtqueue_rearm(struct virtqueue *vq)
 	return load16(vq->avail + RING_IDX) != vq->last_avail;
 }
 
-unsigned int virtq_slice(const struct iovec *in, unsigned int nr, u64 offset, u64 len,
-			 struct iovec *out)
-{
-	unsigned int i, n = 0;
-
-	for (i = 0; i < nr && len; i++) {
-		u64 part;
-
-		if (offset >= in[i].iov_len) {
-			offset -= in[i].iov_len;
-			continue;
-		}
-		part = in[i].iov_len - offset;
-		if (part > len)
-			part = len;
-		out[n].iov_base = (u8 *)in[i].iov_base + offset;
-		out[n].iov_len = part;
-		n++;
-		len -= part;
-		offset = 0;
-	}
-	return n;
-}
-
-/* Copy between @buf and @nr buffers from @offset; @out: into the buffers. */
-static size_t copy(const struct iovec *iov, unsigned int nr, u64 offset, u8 *buf, size_t len,
-		   bool out)
-{
-	size_t done = 0;
-	unsigned int i;
-
-	for (i = 0; i < nr && done < len; i++) {
-		u8 *base = iov[i].iov_base;
-		size_t part;
-
-		if (offset >= iov[i].iov_len) {
-			offset -= iov[i].iov_len;
-			continue;
-		}
-		part = iov[i].iov_len - offset;
-		if (part > len - done)
-			part = len - done;
-		if (out)
-			memcpy(base + offset, buf + done, part);
-		else
-			memcpy(buf + done, base + offset, part);
-		done += part;
-		offset = 0;
-	}
-	return done;
-}
-
 size_t virtq_read(const struct virtq_chain *chain, u64 offset, void *buf, size_t len)
 {
-	return copy(chain->iov, chain->nr_out, offset, buf, len, false);
+	return iov_read(chain->iov, chain->nr_out, offset, buf, len);
 }
 
 size_t virtq_write(const struct virtq_chain *chain, u64 offset, const void *buf, size_t len)
 {
-	return copy(chain->iov + chain->nr_out, chain->nr_in, offset, (u8 *)(uintptr_t)buf, len,
-		    true);
+	return iov_write(chain->iov + chain->nr_out, chain->nr_in, offset, buf, len);
 }

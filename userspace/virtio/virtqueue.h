@@ -171,17 +171,4 @@ size_t virtq_read(const struct virtq_chain *chain, u64 offset, void *buf, size_t
 /** virtq_write() - copy into the writable buffers of a chain; return as virtq_read() */
 size_t virtq_write(const struct virtq_chain *chain, u64 offset, const void *buf, size_t len);
 
-/**
- * virtq_slice() - part of an array of buffers, as buffers
- * @in: buffers
- * @nr: how many
- * @offset: bytes to leave out at the start
- * @len: bytes to take
- * @out: room for @nr buffers
- *
- * Return: how many of @out were filled; together they may hold less than @len if @in does.
- */
-unsigned int virtq_slice(const struct iovec *in, unsigned int nr, u64 offset, u64 len,
-			 struct iovec *out);
-
 #endif
