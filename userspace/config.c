@@ -166,6 +166,7 @@ static const struct run_option run_options[] = {
 	REFUSE_VALUE("parallel", "there is no parallel port"),
 	REFUSE_VALUE("watchdog", "there is no watchdog device"),
 	REFUSE_VALUE("watchdog-action", "there is no watchdog device"),
+	REFUSE("no-shutdown", "the machine ends when the guest powers off"),
 	REFUSE_VALUE("action", "use -no-reboot"),
 	REFUSE_VALUE("tpmdev", "there is no TPM"),
 	REFUSE_VALUE("virtfs", "there is no shared folder"),

@@ -172,6 +172,9 @@ int config_parse_serial(struct config *cfg, const char *arg)
 	const char *keys = arg + strcspn(arg, ",");
 	size_t i, len = 0, rest;
 
+	/* QEMU's way to have escape keys on the console; here a terminal always has them. */
+	if (!strcmp(arg, "mon:stdio"))
+		keys = (arg += 4) + strlen("stdio");
 	if (cfg->nr_serials == MAX_SERIALS)
 		return report("-serial %s: there are only %d serial ports", arg, MAX_SERIALS);
 	cfg->nr_serials++;

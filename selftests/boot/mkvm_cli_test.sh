@@ -288,6 +288,8 @@ result "$([ ! -e sock ] && echo 0 || echo 1)" "is not left behind"
 
 # Serial ports
 refuse "unknown serial back end" "-serial vc" $k -serial vc
+refuse "stdio with QEMU's monitor" "cannot open $none" $k -serial mon:stdio
+refuse "something else with it" "not supported" $k -serial mon:pty
 refuse "empty file name" "the path is missing" $k -serial file:
 refuse "empty socket name" "the path is missing" $k -serial unix:,server=on,wait=off
 refuse "client of a socket" "add server=on" $k -serial unix:x
@@ -347,7 +349,7 @@ devices=$(for i in $(seq 32); do echo "-device virtio-rng-pci"; done)
 refuse "32 devices" "too many" $k $devices
 for refused in cdrom=x boot=d bios=x vnc=:1 spice=x sdl full-screen usb usbdevice=tablet audiodev=x soundhw=hda \
 	parallel=none watchdog=i6300esb tpmdev=x virtfs=x fsdev=x uuid=x smbios=x numa=x object=x icount=1 incoming=x \
-	loadvm=x gdb=tcp::1 s trace=x d=int global=x=y set=x readconfig=x fda=x no-acpi dtb=x option-rom=x action=x; do
+	loadvm=x gdb=tcp::1 s trace=x d=int global=x=y set=x readconfig=x fda=x no-acpi no-shutdown dtb=x option-rom=x action=x; do
 	case $refused in
 	*=*) set -- "-${refused%%=*}" "${refused#*=}" ;;
 	*) set -- "-$refused" ;;
