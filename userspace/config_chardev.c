@@ -51,7 +51,6 @@ static int set_chardev_key(void *opaque, const char *arg, const char *key, const
 	if (!strcmp(key, "append") && c->kind == CHARDEV_FILE)
 		return config_flag(a->option, arg, key, value, &c->append);
 	if (!strcmp(key, "path") && (c->kind == CHARDEV_FILE || socket)) {
-		c->kind = socket ? CHARDEV_UNIX : c->kind;
 		return config_set_string(&c->path, value);
 	}
 	if (!strcmp(key, "host") && socket) {
@@ -86,6 +85,8 @@ static int check(const struct chardev_arg *a, const char *arg)
 
 	if ((c->kind == CHARDEV_FILE || c->kind == CHARDEV_UNIX) && (!c->path || !*c->path))
 		return report("%s %s: the path is missing", a->option, arg);
+	if (c->kind == CHARDEV_TCP && c->path)
+		return report("%s %s: give path=, or host= and port=", a->option, arg);
 	if (c->kind == CHARDEV_TCP && !c->port)
 		return report("%s %s: the port is missing", a->option, arg);
 	if (c->kind != CHARDEV_UNIX && c->kind != CHARDEV_TCP)

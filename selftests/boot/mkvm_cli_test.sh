@@ -310,6 +310,7 @@ refuse "stdio twice, once as a stream" "only once" $k -chardev stdio,id=a -seria
 refuse "multiplexed stream" "mux=on is not supported" $k -chardev stdio,id=a,mux=on
 refuse "socket without a path" "the path is missing" $k -chardev socket,id=a,server=on,wait=off
 streams=$(for i in 1 2 3 4 5 6 7 8 9; do echo "-chardev null,id=c$i"; done)
+refuse "socket here and there" "give path=, or host=" $k -chardev socket,id=a,host=::1,path=x,port=7,server=on,wait=off
 refuse "nine streams" "too many" $k $streams
 refuse "streams that are fine" "cannot open $none" $k -serial chardev:a -chardev socket,id=a,path=x,server=on,wait=off \
 	-chardev file,id=b,path=y,append=on -serial chardev:b -chardev socket,id=c,host=::1,port=7,server=on,wait=off
