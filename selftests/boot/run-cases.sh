@@ -6,7 +6,8 @@ set -u
 cd "$(dirname "$0")" || exit 1
 accel=${ACCEL:-minikvm}
 work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+trap 'umount "$work/small" 2>/dev/null; rm -rf "$work"' EXIT
+export MKVM_RUNTIME_DIR="$work/mkvm"
 n=0 bad=0
 
 point() {
