@@ -309,6 +309,29 @@ static int set_hostname(struct netdev_config *nd, const struct place *at, const 
 	return config_set_string(&nd->user.hostname, value);
 }
 
+/* They say what is so anyway. */
+static int set_ipv4(struct netdev_config *nd, const struct place *at, const char *value)
+{
+	bool on;
+
+	(void)nd;
+	if (on_or_off(&on, at, value))
+		return -1;
+	return on ? 0 : report("network %s: ipv4=off is not supported", at->arg);
+}
+
+static int set_ipv6(struct netdev_config *nd, const struct place *at, const char *value)
+{
+	bool on;
+
+	(void)nd;
+	if (on_or_off(&on, at, value))
+		return -1;
+	return on ? report("network %s: ipv6=on is not supported; user networks are IPv4",
+			   at->arg) :
+		    0;
+}
+
 static int set_restrict(struct netdev_config *nd, const struct place *at, const char *value)
 {
 	return on_or_off(&nd->user.restricted, at, value);
@@ -396,6 +419,8 @@ static const struct {
 	{ "hostname", K(USER), set_hostname },
 	{ "restrict", K(USER), set_restrict },
 	{ "hostfwd", K(USER), set_hostfwd },
+	{ "ipv4", K(USER), set_ipv4 },
+	{ "ipv6", K(USER), set_ipv6 },
 };
 
 int config_netdev_key(void *opaque, const char *arg, const char *key, const char *value)

@@ -272,6 +272,7 @@ refuse "a descriptor that is not open" "descriptor 99 is no tap" $k -nic tap,fd=
 refuse "a descriptor and a name" "go with neither" $k -nic tap,fd=99,ifname=tap0
 refuse "macvtap on nothing" "dev= is missing" $k -nic macvtap
 refuse "macvtap in an unknown mode" "mode 'x' is unknown" $k -nic macvtap,dev=lo,mode=x
+refuse "IPv6" "ipv6=on is not supported" $k -nic user,ipv6=on
 refuse "a network too small" "is no IPv4 network" $k -nic user,net=10.0.2.0/30
 refuse "a host outside the network" "host= is no address in the network" $k -nic user,host=10.0.3.2
 refuse "two roles for one address" "must differ" $k -nic user,dns=10.0.2.2
