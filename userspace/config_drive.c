@@ -13,7 +13,7 @@
 
 #define SERIAL_MAX	20	/* bytes virtio-blk has for it */
 
-/* ---- keys with a list of values --------------------------------------------------------------- */
+/* ---- keys with a list of values -------------------------------------------------------------- */
 
 struct word {
 	const char *name;
@@ -130,7 +130,7 @@ static int set_rerror(struct drive_config *d, const char *arg, const char *value
 	return 0;
 }
 
-/* ---- the others ------------------------------------------------------------------------------- */
+/* ---- the others ------------------------------------------------------------------------------ */
 
 static int set_file(struct drive_config *d, const char *arg, const char *value)
 {
@@ -188,9 +188,9 @@ static int set_index(struct drive_config *d, const char *arg, const char *value)
 static int set_detect_zeroes(struct drive_config *d, const char *arg, const char *value)
 {
 	(void)d;
-	return !strcmp(value, "off") ? 0 :
-				       report("-drive %s: detect-zeroes=%s is not supported; only off",
-					      arg, value);
+	return !strcmp(value, "off") ?
+		       0 :
+		       report("-drive %s: detect-zeroes=%s is not supported; only off", arg, value);
 }
 
 static const struct {

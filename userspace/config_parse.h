@@ -77,7 +77,7 @@ struct chardev_config *config_take_chardev(struct config *cfg, const char *user,
 /** chardev_config_free() - free its strings */
 void chardev_config_free(struct chardev_config *c);
 
-/** config_check_drives() - all options were read: does every drive have a device? 0, or -1 after a report */
+/** config_check_drives() - all options were read: has every drive a device? -1 after a report */
 int config_check_drives(const struct config *cfg);
 
 /** drive_set_serial() - what the guest reads as the disk's serial number; @what is for messages */

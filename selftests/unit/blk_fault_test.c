@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Owns the tests of virtio disks whose image fails, or takes its time: an error goes to one request,
- * is kept or ignored as the options say; a reset waits for what is in flight and drops what is kept;
- * writes are flushed when the driver has no cache to flush. The image is a stand-in.
+ * Owns the tests of virtio disks whose image fails, or takes its time: an error goes to one
+ * request, is kept or ignored as the options say; a reset waits for what is in flight and drops
+ * what is kept; writes are flushed when the driver has no cache to flush. The image is a stand-in.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ static struct {
 	unsigned int waiting;
 	unsigned int nr_writes, nr_flushes, nr_calls;
 	unsigned int unflushed;	/* writes since the last flush */
-	int map_fd;		/* transfers by the ring go there, and fail; -1: nothing is mapped */
+	int map_fd;		/* where transfers by the ring go, and fail; -1: nowhere */
 	unsigned int nr_maps;
 } image = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .map_fd = -1 };
 

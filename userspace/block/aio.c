@@ -105,7 +105,7 @@ void aio_wake(struct aio *aio)
 		return;
 }
 
-/* ---- the pool's side -------------------------------------------------------------------------- */
+/* ---- the pool's side ------------------------------------------------------------------------- */
 
 void aio_pool_done(struct aio_request *req)
 {
@@ -134,7 +134,7 @@ static void take_pool_done(struct aio *aio)
 	}
 }
 
-/* ---- the ring's side -------------------------------------------------------------------------- */
+/* ---- the ring's side ------------------------------------------------------------------------- */
 
 /* May one more transfer rely on the mapping? */
 static bool borrow_hold(struct aio *aio)
@@ -176,7 +176,7 @@ static bool is_aligned(const struct aio_request *req, unsigned int align)
 	return !(req->offset % align);
 }
 
-/* Where the range lies in host files: extents, or 0 if not all of it does, or in too many pieces. */
+/* Where the range lies in host files: extents; 0 if not all of it does, or in too many pieces. */
 static unsigned int map_request(const struct aio_request *req, struct block_extent *ext)
 {
 	struct block *blk = req->aio->blk;

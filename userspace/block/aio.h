@@ -159,7 +159,7 @@ void aio_wake(struct aio *aio);
  */
 int aio_thread_create(pthread_t *thread, const char *name, void *(*fn)(void *), void *opaque);
 
-/** aio_pool_create() - threads called @name, made when needed, @max at most; NULL if memory is out */
+/** aio_pool_create() - up to @max threads, made when needed, called @name; NULL: out of memory */
 struct aio_pool *aio_pool_create(const char *name, unsigned int max);
 
 /** aio_pool_destroy() - end the threads, when they have done what is queued; NULL is fine */

@@ -10,7 +10,7 @@
 #include "block/aio.h"
 #include "block/block.h"
 
-/* Enough for block_ calls: their buffers are allocated. All of it is resident with -overcommit mem-lock=on. */
+/* Enough for block_ calls: buffers are allocated. With -overcommit mem-lock=on all is resident. */
 #define STACK_SIZE	(256 * 1024)
 
 /**

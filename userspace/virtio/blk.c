@@ -24,7 +24,7 @@
 #define POOL_WITH_RING		8
 #define POOL_WITHOUT_RING	16
 
-/* ---- configuration space ---------------------------------------------------------------------- */
+/* ---- configuration space --------------------------------------------------------------------- */
 
 static void blk_config_read(void *opaque, unsigned int offset, void *buf, unsigned int len)
 {
@@ -85,7 +85,7 @@ static void fill_config(struct virtio_blk *disk)
 	set_write_cache(disk, d->write_cache);
 }
 
-/* ---- notifications and reset ------------------------------------------------------------------ */
+/* ---- notifications and reset ----------------------------------------------------------------- */
 
 static void blk_notify(void *opaque, unsigned int queue)
 {
@@ -117,7 +117,7 @@ static const struct virtio_ops blk_ops = {
 	.notify_fd = blk_notify_fd, .stop = blk_stop,
 };
 
-/* ---- as the machine sees it ------------------------------------------------------------------- */
+/* ---- as the machine sees it ------------------------------------------------------------------ */
 
 static int blk_start(void *opaque)
 {
@@ -222,7 +222,7 @@ static const struct device_ops blk_device_ops = {
 	.destroy = blk_destroy,
 };
 
-/* ---- creation --------------------------------------------------------------------------------- */
+/* ---- creation -------------------------------------------------------------------------------- */
 
 static int check_image(const struct virtio_blk *disk)
 {

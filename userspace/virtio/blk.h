@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Virtio block device: what its files share. blk.c is the device, blk_queue.c the threads that serve
- * its queues, blk_model.c its `-device`.
+ * Virtio block device: what its files share. blk.c is the device, blk_queue.c the threads that
+ * serve its queues, blk_model.c its `-device`.
  */
 #ifndef MKVM_VIRTIO_BLK_H
 #define MKVM_VIRTIO_BLK_H
@@ -99,7 +99,7 @@ struct blk_stats {
  * @quit: the thread shall end
  * @retry: the guest goes on: try what was kept
  * @idle: @in_flight became 0
- * @in_flight: requests that were taken and not given back, those in @kept included; the queue's lock
+ * @in_flight: requests that were taken and not given back, with those in @kept; the queue's lock
  * @kept: requests that wait for the guest to go on; thread only
  * @chain: the request just taken; thread only
  * @stats: counters

@@ -60,8 +60,8 @@ static int set_sizes(const struct device_config *dev, struct disk_config *d)
 	if (!power_of_two(d->queue_size))
 		return device_report(dev, "queue-size=%u is no power of two", d->queue_size);
 	if (!power_of_two(d->logical_block) || !power_of_two(d->physical_block))
-		return device_report(dev, "logical_block_size=%u and physical_block_size=%u must be "
-				     "powers of two",
+		return device_report(dev, "logical_block_size=%u and physical_block_size=%u must "
+				     "be powers of two",
 				     d->logical_block, d->physical_block);
 	if (d->min_io % d->logical_block || d->opt_io % d->logical_block)
 		return device_report(dev, "min_io_size=%u and opt_io_size=%u must be multiples of "

@@ -68,7 +68,7 @@ static struct blk_request *to_request(struct aio_request *aio)
 	return (struct blk_request *)aio;
 }
 
-/* ---- taking requests -------------------------------------------------------------------------- */
+/* ---- taking requests ------------------------------------------------------------------------- */
 
 /* The last byte the device may write is the status. */
 static u8 *status_byte(const struct virtq_chain *c)
@@ -221,7 +221,7 @@ static int serve(struct blk_queue *q)
 	return 0;
 }
 
-/* ---- giving them back ------------------------------------------------------------------------- */
+/* ---- giving them back ------------------------------------------------------------------------ */
 
 static void count(struct blk_queue *q, const struct aio_request *req)
 {
@@ -332,7 +332,7 @@ static void release_kept(struct blk_queue *q, bool stopped)
 	}
 }
 
-/* ---- the thread ------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 /* Take what is in the queue, until it is empty and the driver knows that it has to call. */
 static int drain(struct blk_queue *q)

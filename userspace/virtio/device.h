@@ -2,9 +2,9 @@
 /*
  * A virtio device without its transport: status, feature negotiation, queues.
  *
- * Locks: the device's, and inside it one per queue. Whoever configures the device (vCPU threads, by the
- * transport) holds the former. The device's own threads take only the queues', each while it looks
- * at rings; requests in flight are under no lock. What ends this is virtio_ops.stop().
+ * Locks: the device's, and inside it one per queue. Whoever configures the device (vCPU threads, by
+ * the transport) holds the former. The device's own threads take only the queues', each while it
+ * looks at rings; requests in flight are under no lock. What ends this is virtio_ops.stop().
  */
 #ifndef MKVM_VIRTIO_DEVICE_H
 #define MKVM_VIRTIO_DEVICE_H
@@ -41,11 +41,11 @@ struct virtio_dev;
  *	over and return
  * @notify_fd: NULL, or the eventfd that is as good as @notify, or -1
  * @stop: the device is being reset; called with its lock held, when no queue yields a request any
- *	more. On return nothing is in flight: the device's threads look at no ring, touch no guest RAM
- *	and raise no interrupt until a queue is enabled again. What waits for something that may never
- *	come (a host that has space again, a packet) is given up. Threads that this waits for must not
- *	take the device's lock. NULL if @notify does all the work, or the device is always idle
- *	while none of its queues' locks is held.
+ *	more. On return nothing is in flight: the device's threads look at no ring, touch no guest
+ *	RAM and raise no interrupt until a queue is enabled again. What waits for something that
+ *	may never come (a host that has space again, a packet) is given up. Threads that this waits
+ *	for must not take the device's lock. NULL if @notify does all the work, or the device is always
+ *	idle while none of its queues' locks is held.
  */
 struct virtio_ops {
 	void (*config_read)(void *opaque, unsigned int offset, void *buf, unsigned int len);
@@ -148,8 +148,8 @@ bool virtio_running(const struct virtio_dev *dev);
 void virtio_fail(struct virtio_dev *dev);
 
 /**
- * virtio_interrupt_queue() - tell the driver of what was pushed, if it wants to hear of it; queue's lock
- *	held
+ * virtio_interrupt_queue() - tell the driver of what was pushed, if it wants to hear of it; queue's
+ *	lock held
  * @dev: the device
  * @queue: its number
  */

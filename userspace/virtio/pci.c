@@ -80,7 +80,7 @@ enum common_reg {
  * @pin_lock: @isr, and that the pin follows it; taken inside all other locks of the device
  * @isr: why the pin is asserted
  *
- * The fields from @device_select on are guarded by the device's lock; vectors are read by any thread.
+ * The fields from @device_select on are guarded by the device's lock; any thread reads vectors.
  */
 struct virtio_pci {
 	struct machine *m;

@@ -103,8 +103,8 @@ int virtqueue_enable(struct virtqueue *vq);
  * @vq: the queue
  * @chain: filled in
  *
- * Any number of requests may be in flight at once, up to the size of the queue: a driver that offers
- * more than it has room for breaks the rules.
+ * Any number of requests may be in flight at once, up to the size of the queue: a driver that
+ * offers more than it has room for breaks the rules.
  *
  * Return: 1; 0 if there is none; -EPROTO if the driver broke the rules: the queue is then broken,
  * and the device has to ask for a reset.
