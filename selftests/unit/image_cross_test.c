@@ -10,14 +10,12 @@
 #include "block/file.h"
 #include "block/format.h"
 #include "iov.h"
+#include "scratch.h"
 #include "tap.h"
 
 #define DISK_SIZE	((6U << 20) + 512 * 37)
 #define OPS		60
 
-/* In memory where that is possible: the other programs flush on each turn. */
-static char shm_dir[] = "/dev/shm/image_cross_test.XXXXXX";
-static char tmp_dir[] = "/tmp/image_cross_test.XXXXXX";
 static const char *dir;
 static u8 model[DISK_SIZE], seen[DISK_SIZE];
 static unsigned int operations;
@@ -243,17 +241,13 @@ int main(void)
 
 	if (system("qemu-io --version >/dev/null 2>&1"))
 		tap_skip_all("no qemu-io");
-	dir = mkdtemp(shm_dir);
-	if (!dir)
-		dir = mkdtemp(tmp_dir);
-	if (!dir || chdir(dir))
-		tap_bail("no directory");
+	dir = scratch_enter();
 	tap_plan(0);
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		srandom(first + (unsigned int)i);
 		test(&kinds[i], rounds ? atoi(rounds) : 4);
 	}
 	tap_diag("%u operations, seed %u (CROSS_SEED)", operations, first);
-	run("rm -rf %s", dir);
+	scratch_leave();
 	return tap_done();
 }
