@@ -75,20 +75,28 @@ static int collect_meta(struct qcow2 *q)
 	return ret;
 }
 
+static int cannot_read(const struct qcow2 *q, const char *what, int ret)
+{
+	report("disk %s: cannot read its %s: %s", q->file->path, what, strerror(-ret));
+	return ret;
+}
+
 int qcow2_load_tables(struct qcow2 *q)
 {
 	int ret = load_table(q, &q->l1);
 
 	qcow2_forget_all_pages(q);
-	if (!ret)
-		ret = load_table(q, &q->reftable);
-	if (!ret)
-		ret = qcow2_load_snapshots(q);
 	if (ret)
-		return ret;
+		return cannot_read(q, "L1 table", ret);
+	ret = load_table(q, &q->reftable);
+	if (ret)
+		return cannot_read(q, "refcount table", ret);
+	ret = qcow2_load_snapshots(q);
+	if (ret)
+		return cannot_read(q, "snapshot table", ret);
 	ret = collect_meta(q);
 	if (ret == -EIO) {
-		/* Readable, perhaps; the check finds out what is wrong. */
+		/* Readable, perhaps; a check finds out what is wrong. */
 		q->corrupt = true;
 		ret = 0;
 	}
@@ -179,11 +187,9 @@ static struct block *qcow2_open(struct host_file *file, const struct block_optio
 	q->blk.size = q->image_size & ~(u64)(SECTOR_SIZE - 1);
 	q->blk.cluster_size = q->cluster_size;
 	ret = qcow2_cache_init(q);
-	if (!ret)
-		ret = qcow2_load_tables(q);
 	if (ret)
-		report("disk %s: cannot read its tables: %s", file->path, strerror(-ret));
-	if (ret || (!opts->readonly && prepare_writing(q))) {
+		report("disk %s: out of memory", file->path);
+	if (ret || qcow2_load_tables(q) || (!opts->readonly && prepare_writing(q))) {
 		qcow2_delete(q);
 		return NULL;
 	}

@@ -12,7 +12,6 @@
 #include <time.h>
 
 #include "block/qcow2_int.h"
-#include "report.h"
 
 #define ENTRY_SIZE	40U	/* without extra data, ID and name */
 #define OUR_EXTRA	16U	/* size of the VM state, size of the disk */
@@ -108,7 +107,6 @@ int qcow2_load_snapshots(struct qcow2 *q)
 			ret = -EFBIG;
 	}
 	if (ret) {
-		report("disk %s: snapshot %u of its table is not valid", q->file->path, i);
 		qcow2_drop_snapshots(list, nr);
 		return ret;
 	}
