@@ -19,13 +19,30 @@ struct check {
 	bool quiet;
 };
 
+/* The first cluster from @cluster on that may have a reference or a refcount. */
+static u64 next_cluster(const struct check *c, u64 cluster)
+{
+	const struct table *t = &c->q->reftable;
+	u64 counted = qcow2_refs_next(&c->refs, cluster), block = cluster >> c->q->refblock_bits;
+
+	if (counted == c->refs.end)
+		counted = c->refs.nr;
+	while (block < t->size && !t->entries[block])
+		block++;
+	if (block >= t->size)
+		return counted;
+	if (block << c->q->refblock_bits > cluster)
+		cluster = block << c->q->refblock_bits;
+	return cluster < counted ? cluster : counted;
+}
+
 static void compare_counts(struct check *c)
 {
 	struct qcow2 *q = c->q;
 	u64 i, count;
 
-	for (i = 0; i < c->refs.nr; i++) {
-		u64 refs = c->refs.counts[i];
+	for (i = next_cluster(c, 0); i < c->refs.nr; i = next_cluster(c, i + 1)) {
+		u64 refs = qcow2_refs_get(&c->refs, i);
 
 		if (qcow2_refcount(q, i, &count)) {
 			c->result->check_errors++;
@@ -110,7 +127,7 @@ static int examine(struct qcow2 *q, struct block_check *result, bool quiet)
 		compare_counts(&c);
 		ret = compare_copied(&c);
 	}
-	free(c.refs.counts);
+	qcow2_refs_drop(&c.refs);
 	return ret;
 }
 

@@ -380,19 +380,26 @@ int qcow2_write_compressed(struct block *blk, const void *buf, size_t len, u64 o
 /* qcow2_refs.c: lock held and nothing dirty */
 /**
  * struct refs - references to host clusters, counted by following tables
- * @counts: for each host cluster; @nr of them
+ * @chunks: counts, in chunks that are there where one is not 0; @nr_chunks pointers
+ * @nr: host clusters of the file: what is behind is a fault
+ * @end: no cluster from here on is counted
+ * @err: -ENOMEM if something could not be counted
  * @report: report faults
  * @result: faults are counted there; not NULL
  */
 struct refs {
-	u32 *counts;
-	u64 nr;
+	u32 **chunks;
+	u64 nr_chunks, nr, end;
+	int err;
 	bool report;
 	struct block_check *result;
 };
 int qcow2_refs_init(struct qcow2 *q, struct refs *refs, struct block_check *result);
-/** qcow2_refs_extend() - make room for host clusters below @nr */
-int qcow2_refs_extend(struct refs *refs, u64 nr);
+void qcow2_refs_drop(struct refs *refs);
+u32 qcow2_refs_get(const struct refs *refs, u64 cluster);
+int qcow2_refs_set(struct refs *refs, u64 cluster, u32 count);
+/** qcow2_refs_next() - the first cluster from @cluster on that may be counted; @end if there is none */
+u64 qcow2_refs_next(const struct refs *refs, u64 cluster);
 /** qcow2_ref() - count a reference; a fault if it lies outside the file. @what it is, for the report */
 void qcow2_ref(struct qcow2 *q, struct refs *refs, u64 offset, u64 len, const char *what);
 /**

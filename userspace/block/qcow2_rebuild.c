@@ -60,24 +60,20 @@ void qcow2_end_switch(struct qcow2 *q)
 static int take(struct rebuild *r, u64 nr, u64 *offset)
 {
 	u64 cluster = r->hint, run = 0;
-	int ret;
+	int ret = 0;
 
 	for (; run < nr; cluster++) {
-		ret = qcow2_refs_extend(&r->refs, cluster + 1);
-		if (!ret && cluster >= r->used.nr)
-			ret = qcow2_refs_extend(&r->used, cluster + 4096);
-		if (ret)
-			return ret;
-		run = r->refs.counts[cluster] || r->used.counts[cluster] ? 0 : run + 1;
+		run = qcow2_refs_get(&r->refs, cluster) || qcow2_refs_get(&r->used, cluster) ?
+		      0 : run + 1;
 		if (nr == 1 && run)
 			r->hint = cluster + 1;
 	}
 	*offset = (cluster - nr) << r->q->cluster_bits;
 	if (cluster << r->q->cluster_bits > MAX_HOST_OFFSET)
 		return -EFBIG;
-	while (nr--)
-		r->refs.counts[--cluster] = 1;
-	return 0;
+	while (!ret && nr--)
+		ret = qcow2_refs_set(&r->refs, --cluster, 1);
+	return ret;
 }
 
 static int put(struct rebuild *r, const void *buf, u64 len, u64 offset)
@@ -109,7 +105,7 @@ static bool is_alone(const struct rebuild *r, u64 offset)
 {
 	u64 cluster = offset >> r->q->cluster_bits;
 
-	return cluster < r->refs.nr && r->refs.counts[cluster] == 1;
+	return qcow2_refs_get(&r->refs, cluster) == 1;
 }
 
 /* Set the COPIED bits of a table; tells whether one has changed. */
@@ -153,8 +149,10 @@ static int make_l2(struct rebuild *r)
 		if (host_file_read(q->file, l2, q->cluster_size, offset))
 			continue;	/* as damaged as before */
 		if (fix_copied(r, l2)) {
-			r->refs.counts[cluster]--;
-			ret = take(r, 1, &offset);
+			ret = qcow2_refs_set(&r->refs, cluster,
+					     qcow2_refs_get(&r->refs, cluster) - 1);
+			if (!ret)
+				ret = take(r, 1, &offset);
 			if (!ret)
 				ret = put(r, l2, q->cluster_size, offset);
 			r->l1[i] = offset;
@@ -209,7 +207,7 @@ static int make_snapshots(struct rebuild *r)
 /* Room in r->blocks for all parts of the file as it is by now. */
 static int extend_blocks(struct rebuild *r)
 {
-	u64 nr = ((r->refs.nr - 1) >> r->q->refblock_bits) + 1, *blocks;
+	u64 nr = ((r->refs.end - 1) >> r->q->refblock_bits) + 1, *blocks;
 
 	if (nr <= r->nr_blocks)
 		return 0;
@@ -224,11 +222,12 @@ static int extend_blocks(struct rebuild *r)
 
 static bool block_is_needed(const struct rebuild *r, u64 block)
 {
-	u64 i = block << r->q->refblock_bits, end = (block + 1) << r->q->refblock_bits;
+	u64 i = qcow2_refs_next(&r->refs, block << r->q->refblock_bits);
+	u64 end = (block + 1) << r->q->refblock_bits;
 
-	while (i < end && i < r->refs.nr && !r->refs.counts[i])
-		i++;
-	return i < end && i < r->refs.nr;
+	while (i < end && i < r->refs.end && !qcow2_refs_get(&r->refs, i))
+		i = qcow2_refs_next(&r->refs, i + 1);
+	return i < end && i < r->refs.end;
 }
 
 static int place_reftable(struct rebuild *r)
@@ -236,7 +235,7 @@ static int place_reftable(struct rebuild *r)
 	u64 old = r->reftable_offset >> r->q->cluster_bits, i;
 
 	for (i = 0; r->reftable_offset && i < r->reftable_clusters; i++)
-		r->refs.counts[old + i] = 0;
+		(void)qcow2_refs_set(&r->refs, old + i, 0);	/* is there: cannot fail */
 	r->reftable_clusters = clusters_for(r->q, (r->nr_blocks + 1) * sizeof(u64));
 	if (r->reftable_clusters << r->q->cluster_bits > MAX_REFTABLE_BYTES)
 		return -EFBIG;
@@ -265,8 +264,8 @@ static int place_refblocks(struct rebuild *r)
 			again = true;
 		}
 	}
-	for (i = 0; !ret && i < r->refs.nr; i++) {
-		if (r->refs.counts[i] > qcow2_max_refcount(r->q))
+	for (i = 0; !ret && i < r->refs.end; i = qcow2_refs_next(&r->refs, i + 1)) {
+		if (qcow2_refs_get(&r->refs, i) > qcow2_max_refcount(r->q))
 			ret = -ERANGE;
 	}
 	return ret;
@@ -283,9 +282,9 @@ static int write_refblocks(struct rebuild *r)
 		if (!r->blocks[i])
 			continue;
 		memset(block, 0, q->cluster_size);
-		for (n = 0; n < per_block && i * per_block + n < r->refs.nr; n++)
+		for (n = 0; n < per_block && i * per_block + n < r->refs.end; n++)
 			qcow2_put_count(block, n, q->refcount_order,
-					r->refs.counts[i * per_block + n]);
+					qcow2_refs_get(&r->refs, i * per_block + n));
 		ret = put(r, block, q->cluster_size, r->blocks[i]);
 	}
 	free(block);
@@ -377,7 +376,7 @@ int qcow2_switch(struct qcow2 *q, const struct new_state *state)
 		ret = commit(&r);
 	free(r.l1);
 	free(r.blocks);
-	free(r.used.counts);
-	free(r.refs.counts);
+	qcow2_refs_drop(&r.used);
+	qcow2_refs_drop(&r.refs);
 	return ret;
 }

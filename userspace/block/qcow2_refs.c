@@ -9,6 +9,7 @@
 #include "block/qcow2_int.h"
 #include "report.h"
 
+#define CHUNK			4096U
 #define BITMAP_ENTRY_SIZE	24U
 #define MAX_BITMAP_BYTES	(64U << 20)
 
@@ -26,22 +27,56 @@ int qcow2_refs_init(struct qcow2 *q, struct refs *refs, struct block_check *resu
 
 	memset(refs, 0, sizeof(*refs));
 	refs->result = result;
-	return ret ? ret : qcow2_refs_extend(refs, clusters_for(q, size));
+	refs->nr = ret ? 0 : clusters_for(q, size);
+	return ret;
 }
 
-int qcow2_refs_extend(struct refs *refs, u64 nr)
+void qcow2_refs_drop(struct refs *refs)
 {
-	u32 *counts;
+	u64 i;
 
-	if (nr <= refs->nr)
-		return 0;
-	counts = realloc(refs->counts, nr * sizeof(*counts));
-	if (!counts)
+	for (i = 0; i < refs->nr_chunks; i++)
+		free(refs->chunks[i]);
+	free(refs->chunks);
+}
+
+u32 qcow2_refs_get(const struct refs *refs, u64 cluster)
+{
+	u64 chunk = cluster / CHUNK;
+
+	return chunk < refs->nr_chunks && refs->chunks[chunk] ?
+	       refs->chunks[chunk][cluster % CHUNK] : 0;
+}
+
+int qcow2_refs_set(struct refs *refs, u64 cluster, u32 count)
+{
+	u64 chunk = cluster / CHUNK;
+
+	if (chunk >= refs->nr_chunks) {
+		u64 nr = chunk + chunk / 2 + 16;
+		u32 **chunks = realloc(refs->chunks, nr * sizeof(*chunks));
+
+		if (!chunks)
+			return -ENOMEM;
+		memset(chunks + refs->nr_chunks, 0, (nr - refs->nr_chunks) * sizeof(*chunks));
+		refs->chunks = chunks;
+		refs->nr_chunks = nr;
+	}
+	if (!refs->chunks[chunk])
+		refs->chunks[chunk] = calloc(CHUNK, sizeof(u32));
+	if (!refs->chunks[chunk])
 		return -ENOMEM;
-	memset(counts + refs->nr, 0, (nr - refs->nr) * sizeof(*counts));
-	refs->counts = counts;
-	refs->nr = nr;
+	refs->chunks[chunk][cluster % CHUNK] = count;
+	if (cluster >= refs->end)
+		refs->end = cluster + 1;
 	return 0;
+}
+
+u64 qcow2_refs_next(const struct refs *refs, u64 cluster)
+{
+	while (cluster < refs->end && !refs->chunks[cluster / CHUNK])
+		cluster = (cluster / CHUNK + 1) * CHUNK;
+	return cluster < refs->end ? cluster : refs->end;
 }
 
 void qcow2_ref(struct qcow2 *q, struct refs *refs, u64 offset, u64 len, const char *what)
@@ -55,8 +90,11 @@ void qcow2_ref(struct qcow2 *q, struct refs *refs, u64 offset, u64 len, const ch
 		qcow2_fault(q, refs, what, offset);
 		return;
 	}
-	for (; cluster <= end; cluster++)
-		refs->counts[cluster] += refs->counts[cluster] < UINT32_MAX;
+	for (; cluster <= end && !refs->err; cluster++) {
+		u32 count = qcow2_refs_get(refs, cluster);
+
+		refs->err = qcow2_refs_set(refs, cluster, count < UINT32_MAX ? count + 1 : count);
+	}
 }
 
 u64 *qcow2_read_l1(struct qcow2 *q, u64 offset, u32 size, int *err)
@@ -107,7 +145,7 @@ int qcow2_ref_tree(struct qcow2 *q, struct refs *refs, const u64 *l1, u32 size, 
 
 	if (!l2)
 		return -ENOMEM;
-	for (i = 0; i < size; i++) {
+	for (i = 0; i < size && !refs->err; i++) {
 		u64 offset = l1[i] & ENTRY_OFFSET;
 
 		if (l1[i] & L1_RESERVED || offset & (q->cluster_size - 1)) {
@@ -120,7 +158,7 @@ int qcow2_ref_tree(struct qcow2 *q, struct refs *refs, const u64 *l1, u32 size, 
 		if (offset >> q->cluster_bits >= refs->nr)
 			continue;
 		/* One table many times over would take for ever. */
-		if (refs->counts[offset >> q->cluster_bits] > MAX_SNAPSHOTS + 1) {
+		if (qcow2_refs_get(refs, offset >> q->cluster_bits) > q->nr_snapshots + 2) {
 			qcow2_fault(q, refs, "L2 table with too many references", offset);
 			continue;
 		}
@@ -132,7 +170,7 @@ int qcow2_ref_tree(struct qcow2 *q, struct refs *refs, const u64 *l1, u32 size, 
 			ref_entry(q, refs, be64toh(l2[n]), active, &next);
 	}
 	free(l2);
-	return 0;
+	return refs->err;
 }
 
 int qcow2_ref_snapshots(struct qcow2 *q, struct refs *refs, const struct qcow2_snapshot *list,
@@ -258,5 +296,7 @@ int qcow2_ref_all(struct qcow2 *q, struct refs *refs)
 			qcow2_ref(q, refs, entry, q->cluster_size,
 				  "refcount block outside the file");
 	}
-	return ret ? ret : qcow2_ref_bitmaps(q, refs);
+	if (!ret)
+		ret = qcow2_ref_bitmaps(q, refs);
+	return ret ? ret : refs->err;
 }

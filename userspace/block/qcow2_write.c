@@ -104,6 +104,21 @@ static int count_new(struct qcow2 *q, const u64 *entries, u64 max, u64 *nr)
 	return 0;
 }
 
+/*
+ * May guest data go to a cluster that the image already had? The file may end in it, but not before
+ * it: else a wild entry would make the file as large as can be.
+ */
+static int check_place(struct qcow2 *q, u64 host, u64 len)
+{
+	u64 end = clusters_for(q, q->file_size) << q->cluster_bits;
+	int ret;
+
+	if (host >= end || len > end - host)
+		return qcow2_mark_corrupt(q, "a guest cluster outside the file", host);
+	ret = qcow2_check_write(q, host, len, META_NONE);
+	return ret ? ret : qcow2_grow_file(q, host + len);
+}
+
 /* Lock held. Decide where the beginning of the part goes; shorten it to what goes there. */
 static int place(struct qcow2 *q, struct write *w, struct allocation *a)
 {
@@ -122,8 +137,7 @@ static int place(struct qcow2 *q, struct write *w, struct allocation *a)
 			w->len = map.len;
 			w->host = map.host;
 			w->clusters = 0;
-			ret = qcow2_check_write(q, w->host, w->len, META_NONE);
-			return ret ? ret : qcow2_grow_file(q, w->host + w->len);
+			return check_place(q, w->host, w->len);
 		}
 		if (without_conflict(q, cluster, 1))
 			break;
@@ -145,10 +159,7 @@ static int place(struct qcow2 *q, struct write *w, struct allocation *a)
 		w->first = (be64toh(entries[0]) & ENTRY_OFFSET) >> q->cluster_bits;
 		w->clusters = 1;
 		w->fresh = false;
-		ret = qcow2_check_write(q, w->first << q->cluster_bits, q->cluster_size,
-					META_NONE);
-		if (!ret)
-			ret = qcow2_grow_file(q, (w->first + 1) << q->cluster_bits);
+		ret = check_place(q, w->first << q->cluster_bits, q->cluster_size);
 	} else {
 		ret = count_new(q, entries, want, &want);
 		if (!ret)
