@@ -1,3 +1,3 @@
-qcow2_test_SRCS = $(IMAGE_SRCS)
+qcow2_test_VMM = $(IMAGE_VMM)
 qcow2_test_CFLAGS = $(IMAGE_CFLAGS)
 qcow2_test_LIBS = $(IMAGE_LIBS)
