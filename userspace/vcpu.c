@@ -20,6 +20,7 @@
 #include "machine.h"
 #include "report.h"
 #include "sandbox.h"
+#include "thread.h"
 #include "types.h"
 #include "vcpu.h"
 
@@ -202,10 +203,7 @@ static void handle_exit(struct vcpu *vcpu)
 static void *vcpu_thread(void *opaque)
 {
 	struct vcpu *vcpu = opaque;
-	char name[16];
 
-	snprintf(name, sizeof(name), "vcpu%u", vcpu->id);
-	pthread_setname_np(pthread_self(), name);
 	sandbox_thread(SANDBOX_VCPU);
 	current_run = vcpu->run;
 	atomic_store(&vcpu->tid, (int)gettid());
@@ -269,10 +267,12 @@ int vcpu_create_all(struct machine *m)
 int vcpu_start_all(struct machine *m)
 {
 	unsigned int i;
+	char name[16];
 	int err;
 
 	for (i = 0; i < m->cfg->nr_vcpus; i++) {
-		err = pthread_create(&m->vcpu[i].thread, NULL, vcpu_thread, &m->vcpu[i]);
+		snprintf(name, sizeof(name), "vcpu%u", i);
+		err = thread_create(&m->vcpu[i].thread, name, vcpu_thread, &m->vcpu[i]);
 		if (err) {
 			machine_post(m, MACHINE_VCPU_ERROR);
 			return report("cannot start the thread of vCPU %u: %s", i, strerror(err));

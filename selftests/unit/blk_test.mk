@@ -1,4 +1,4 @@
-blk_VMM := virtio/blk.c virtio/blk_queue.c virtio/device.c virtio/virtqueue.c iov.c config_parse.c \
+blk_VMM := virtio/blk.c virtio/blk_queue.c virtio/device.c virtio/virtqueue.c iov.c config_parse.c thread.c \
 	guest_mem.c $(patsubst ../userspace/%,%,$(wildcard ../userspace/block/*.c))
 blk_test_VMM = $(blk_VMM)
 blk_test_CFLAGS = -D_GNU_SOURCE -I../userspace -pthread

@@ -1,3 +1,3 @@
-net_user_test_SRCS = ../userspace/net/user.c
+net_user_test_SRCS = ../userspace/net/user.c ../userspace/thread.c
 net_user_test_CFLAGS = -D_GNU_SOURCE -I../userspace -pthread
 net_user_test_LIBS = -ldl

@@ -148,17 +148,6 @@ void aio_wake(struct aio *aio);
 
 /* Threads that do requests with blocking calls: aio_pool.c */
 
-/**
- * aio_thread_create() - a thread for disk work: with a small stack, and named
- * @thread: set
- * @name: up to 15 bytes
- * @fn: what it does
- * @opaque: its argument
- *
- * Return: 0 or an errno, as pthread_create().
- */
-int aio_thread_create(pthread_t *thread, const char *name, void *(*fn)(void *), void *opaque);
-
 /** aio_pool_create() - up to @max threads, made when needed, called @name; NULL: out of memory */
 struct aio_pool *aio_pool_create(const char *name, unsigned int max);
 

@@ -9,9 +9,7 @@
 
 #include "block/aio.h"
 #include "block/block.h"
-
-/* Enough for block_ calls: buffers are allocated. With -overcommit mem-lock=on all is resident. */
-#define STACK_SIZE	(256 * 1024)
+#include "thread.h"
 
 /**
  * struct aio_pool - threads and what they have to do
@@ -94,25 +92,10 @@ static void *pool_thread(void *opaque)
 	return NULL;
 }
 
-int aio_thread_create(pthread_t *thread, const char *name, void *(*fn)(void *), void *opaque)
-{
-	pthread_attr_t attr;
-	int err = pthread_attr_init(&attr);
-
-	if (err)
-		return err;
-	(void)pthread_attr_setstacksize(&attr, STACK_SIZE);
-	err = pthread_create(thread, &attr, fn, opaque);
-	pthread_attr_destroy(&attr);
-	if (!err)
-		(void)pthread_setname_np(*thread, name);
-	return err;
-}
-
 /* One more thread, if that is possible. Called with the lock held. */
 static void add_thread(struct aio_pool *pool)
 {
-	if (!aio_thread_create(&pool->thread[pool->nr], pool->name, pool_thread, pool))
+	if (!thread_create(&pool->thread[pool->nr], pool->name, pool_thread, pool))
 		pool->nr++;
 }
 

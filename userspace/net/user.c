@@ -22,6 +22,7 @@
 #include "net/net.h"
 #include "report.h"
 #include "sandbox.h"
+#include "thread.h"
 
 #define LIBRARY	      "libslirp.so.0"
 #define BACKLOG_MAX   512 /* frames for a guest that is slow to take them */
@@ -365,12 +366,11 @@ static int user_net_poll_fd(struct net_backend *nb, unsigned int queue)
 static int user_net_start(struct net_backend *nb)
 {
 	struct user_net *un = (struct user_net *)nb;
-	int err = pthread_create(&un->thread, NULL, user_net_thread, un);
+	int err = thread_create(&un->thread, "user net", user_net_thread, un);
 
 	if (err)
 		return report("cannot start a thread of the user network: %s", strerror(err));
 	un->started = true;
-	pthread_setname_np(un->thread, "user net");
 	return 0;
 }
 

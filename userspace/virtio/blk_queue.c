@@ -18,6 +18,7 @@
 #include "machine.h"
 #include "report.h"
 #include "sandbox.h"
+#include "thread.h"
 #include "types.h"
 #include "virtio/blk.h"
 
@@ -388,7 +389,7 @@ int blk_queue_start(struct blk_queue *q)
 	int err;
 
 	snprintf(name, sizeof(name), "blk %s.%u", q->disk->name, q->nr);
-	err = aio_thread_create(&q->thread, name, queue_thread, q);
+	err = thread_create(&q->thread, name, queue_thread, q);
 	if (err)
 		return report("cannot start a disk thread: %s", strerror(err));
 	q->started = true;

@@ -17,6 +17,7 @@
 #include "machine.h"
 #include "report.h"
 #include "sandbox.h"
+#include "thread.h"
 #include "virtio/net.h"
 #include "virtio/pci.h"
 
@@ -216,12 +217,11 @@ static int net_start(void *opaque)
 	if (vn->nb->ops->start && vn->nb->ops->start(vn->nb))
 		return -1;
 	for (i = 0; i < vn->nr_pairs; i++) {
-		err = pthread_create(&vn->pair[i].thread, NULL, net_thread, &vn->pair[i]);
+		snprintf(name, sizeof(name), i ? "net%u.%u" : "net%u", vn->number, i);
+		err = thread_create(&vn->pair[i].thread, name, net_thread, &vn->pair[i]);
 		if (err)
 			return report("cannot start a network thread: %s", strerror(err));
 		vn->pair[i].started = true;
-		snprintf(name, sizeof(name), i ? "net%u.%u" : "net%u", vn->number, i);
-		pthread_setname_np(vn->pair[i].thread, name);
 	}
 	return 0;
 }

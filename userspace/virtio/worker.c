@@ -10,6 +10,7 @@
 
 #include "report.h"
 #include "sandbox.h"
+#include "thread.h"
 #include "virtio/worker.h"
 
 static void *worker_thread(void *opaque)
@@ -20,7 +21,6 @@ static void *worker_thread(void *opaque)
 	u64 count;
 
 	sandbox_thread(SANDBOX_SMALL);
-	pthread_setname_np(pthread_self(), w->name);
 	while (!atomic_load(&w->quit)) {
 		if (poll(&pfd, 1, timeout) < 0 && errno != EINTR)
 			break;
@@ -44,7 +44,7 @@ int virtio_worker_init(struct virtio_worker *w)
 
 int virtio_worker_start(struct virtio_worker *w)
 {
-	int err = pthread_create(&w->thread, NULL, worker_thread, w);
+	int err = thread_create(&w->thread, w->name, worker_thread, w);
 
 	if (err)
 		return report("cannot start the thread %s: %s", w->name, strerror(err));
