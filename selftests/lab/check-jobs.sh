@@ -154,9 +154,10 @@ stage_boot() {
 	cp "$guest_initramfs" "$dir/guest-initramfs"
 	cp "$guest_root" "$dir/guest-root.img"
 	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"
-	cp "$top/selftests/boot/mkvm_cases.sh" "$dir/"
+	cp "$top"/selftests/boot/{mkvm_cases.sh,control_cases.sh,control_debian.sh,button.sh} "$dir/"
 	"$top/selftests/boot/tiny/build" "$dir"
 	echo "900 boot/mkvm ACCEL=$accel sh ./mkvm_cases.sh" >"$dir/tap.list"
+	echo "600 boot/control ACCEL=$accel sh ./control_cases.sh" >>"$dir/tap.list"
 	echo "2200 boot/debian ACCEL=$accel sh ./run-cases.sh" >>"$dir/tap.list"
 }
 
@@ -171,6 +172,8 @@ job_boot() {
 job_boot_stock() {
 	local dir=$work/boot-stock
 	stage_boot "$dir" kvm
+	# One boot more, and mostly waiting: not where the emulator is slow.
+	echo "300 boot/control-debian ACCEL=kvm sh ./control_debian.sh" >>"$dir/tap.list"
 	run_tap boot-stock "$dir" 1500 --lane svm --kver "$kver" --mem 1536 --module kvm-amd
 }
 
