@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # In the guest, booted again: what write.sh wrote is still there, a third
-# disk works, too; both CPUs work and interrupt each other.
+# disk works, too; random bytes go out on the virtio console; both CPUs work and interrupt each other.
 echo "cpus=$(nproc)"
 cd /root && sha256sum -c data.sum
 echo "sum=$(sha256sum <data | cut -c1-64)"
 echo "disk=$(dd if=/dev/vdb bs=64k count=64 2>/dev/null | sha256sum | cut -c1-64)"
 dd if=/dev/urandom of=/dev/vdc bs=64k count=64 2>/dev/null && sync
 echo "vdi=$(dd if=/dev/vdc bs=64k count=64 2>/dev/null | sha256sum | cut -c1-64)"
+head -c 4096 /dev/hwrng >/tmp/random
+echo "rng=$(cat /sys/class/misc/hw_random/rng_current) $(wc -c </tmp/random)"
+stty -F /dev/hvc0 raw -echo && cat /tmp/random >/dev/hvc0
+echo "hvc=$(sha256sum </tmp/random | cut -c1-64)"
 for cpu in 0 1; do
 	taskset $((cpu + 1)) sh -c 'i=0; while [ $i -lt 20 ]; do cat /proc/stat | wc -l >/dev/null; i=$((i + 1)); done' &
 done
