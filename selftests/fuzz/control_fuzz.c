@@ -63,12 +63,13 @@ static void send_piece(struct qmp_session *s, struct fuzz_in *in, size_t len)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	static const char *const options[] = { "-serial", "none", NULL };
+	const char *options[] = { "-serial", "none", "-hda", NULL, NULL };
 	struct fuzz_in in = { data, size };
 	struct qmp_session *s;
 	u8 piece;
 
 	if (!m) {
+		options[3] = fuzz_file("disk", NULL, 64 * KIB);
 		m = fuzz_machine(options);
 		m->accel.path = "none";
 		m->vcpu = calloc(1, sizeof(*m->vcpu));

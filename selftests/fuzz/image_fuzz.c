@@ -4,15 +4,18 @@
  * "probe" lets the program find out.
  *
  * It is opened, looked at, read, checked and, in a copy that nobody else has, written and repaired.
- * A repaired image must be sound. An input that ends
+ * A repaired image must be sound. The seed of what is done is a sum of all bytes: the first ones are
+ * the same in every image. An input that ends
  * in an odd byte has a hole behind it, so that formats with large blocks need no large inputs.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "block/block.h"
 #include "block/format.h"
+#include "block/qcow2.h"
 #include "fuzz.h"
 
 #define PIECE		4096
@@ -59,8 +62,8 @@ static void check(struct block *blk, unsigned int repair)
 
 	if (!blk->format->check || blk->format->check(blk, repair, &result))
 		return;
-	if (!repair || result.check_errors ||
-	    result.corruptions + result.leaks > result.corruptions_fixed + result.leaks_fixed)
+	/* What a repair counts is what it could not help. */
+	if (!repair || result.check_errors || result.corruptions || result.leaks)
 		return;
 	if (!blk->format->check(blk, 0, &after) && (after.corruptions || after.leaks))
 		fuzz_fail("after a repair: %llu corruptions, %llu leaks", after.corruptions,
@@ -88,6 +91,29 @@ static void write_some(struct block *blk, u64 seed)
 	block_flush(blk);
 }
 
+/* Snapshots: those of the image, and one of ours. */
+static void snapshots(struct block *blk, u64 seed)
+{
+	const struct qcow2_snapshot *list;
+	unsigned int nr = qcow2_snapshots(blk, &list);
+	char id[32] = "";
+
+	if (nr && list[0].id)
+		snprintf(id, sizeof(id), "%s", list[0].id);
+	if (nr && (seed & 4))
+		qcow2_snapshot_apply(blk, id);
+	if (!qcow2_snapshot_create(blk, "fuzz")) {
+		write_some(blk, seed);
+		qcow2_snapshot_apply(blk, "fuzz");
+		if (seed & 8)
+			qcow2_snapshot_delete(blk, "fuzz");
+	}
+	if (nr && (seed & 16))
+		qcow2_snapshot_delete(blk, id);
+	if (seed & 32)
+		block_resize(blk, (blk->size / 2 + SECTOR_SIZE) & ~(u64)(SECTOR_SIZE - 1));
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	const char *format = getenv("FUZZ_TARGET");
@@ -95,11 +121,14 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	const char *path = fuzz_file("image", data, size);
 	struct block *blk;
 	u64 seed = 1;
+	size_t i;
 
 	if (size && (data[size - 1] & 1) && truncate(path, (off_t)size + HOLE))
 		fuzz_fail("cannot make a hole");
 	opts.format = format && strcmp(format, "probe") ? format : NULL;
-	memcpy(&seed, data, size < sizeof(seed) ? size : sizeof(seed));
+	for (i = 0; i < size; i++)
+		seed = (seed ^ data[i]) * 0x100000001b3ULL;
+	seed ^= seed >> 32;
 	blk = block_open(path, &opts);
 	if (!blk)
 		return 0;
@@ -111,6 +140,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	blk = block_open(path, &opts);
 	if (blk && blk->size)
 		write_some(blk, seed | 1);
+	if (blk && blk->size && blk->format == &block_qcow2 && (seed & 0x1c0) == 0x40)
+		snapshots(blk, seed);
 	if (blk)
 		check(blk, seed & 2 ? BLOCK_REPAIR_ALL : BLOCK_REPAIR_LEAKS);
 	block_close(blk);
