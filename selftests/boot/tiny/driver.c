@@ -390,10 +390,10 @@ static const struct {
 	int (*attack)(u32 round);
 	u32 rounds;
 } attacks[] = {
-	{ "wild", wild, 400 },
-	{ "loops", loops, 200 },
-	{ "move", move, 250 },
-	{ "resets", resets, 200 },
+	{ "wild", wild, 150 },
+	{ "loops", loops, 100 },
+	{ "move", move, 100 },
+	{ "resets", resets, 50 },
 };
 
 static int same(const char *a, const char *b)
@@ -416,7 +416,7 @@ int main(const u8 *zero_page)
 	}
 	if (same(name, "steady")) {
 		print("s");
-		print(steady(100) ? "!steady" : "E");
+		print(steady(50) ? "!steady" : "E");
 		return 0;
 	}
 	for (i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
