@@ -33,8 +33,8 @@ static int set_port(struct chardev_arg *a, const char *arg, const char *value)
 	u64 n;
 
 	if (!config_number(value, &n, &end) || *end || n < 1 || n > UINT16_MAX)
-		return report("%s %s: '%s' is no port; give a number from 1 to 65535", a->option, arg,
-			      value);
+		return report("%s %s: '%s' is no port; give a number from 1 to 65535", a->option,
+			      arg, value);
 	a->c->port = (u16)n;
 	return 0;
 }
@@ -222,7 +222,8 @@ int config_parse_chardev(struct config *cfg, const char *arg)
 			break;
 	}
 	if (i == ARRAY_SIZE(words))
-		return report("-chardev %s: not supported; use stdio, pty, file, socket or null", arg);
+		return report("-chardev %s: not supported; use stdio, pty, file, socket or null",
+			      arg);
 	taken = (struct chardev_config){ .kind = words[i].kind };
 	ret = arg[len] ? config_keys("-chardev", arg + len + 1, set_chardev_key, &a) : 0;
 	if (!ret && (!taken.id || !*taken.id))
