@@ -68,18 +68,23 @@ run elf_pvh -append "by PVH"
 is 0 && said "by PVH"; point $? "an ELF kernel is entered at its PVH entry point"
 run elf_linux -append "as vmlinux" -smp 2
 is 0 && said "as vmlinux"; point $? "one without is entered as Linux"
-if mount -t hugetlbfs none /mnt 2>/dev/null && echo 40 >/proc/sys/vm/nr_hugepages &&
-   [ "$(cat /proc/sys/vm/nr_hugepages)" -eq 40 ]; then
-	run elf_pvh -append huge -mem-path /mnt -mem-prealloc -overcommit mem-lock=on
-	is 0 && said huge && [ -z "$(ls /mnt)" ]; point $? "with memory of huge pages"
-	run elf_pvh -m 128 -mem-path /mnt
-	is 1 && grep -q 'mem-path /mnt: cannot get 128 MiB' $out/stderr; point $? "of which there must be enough"
-	echo 0 >/proc/sys/vm/nr_hugepages
-	umount /mnt
+huge=/proc/sys/vm/nr_hugepages
+before=$(cat $huge)
+mkdir $out/huge
+if mount -t hugetlbfs none $out/huge 2>/dev/null && echo $((before + 40)) >$huge &&
+   [ "$(cat $huge)" -eq $((before + 40)) ]; then
+	run elf_pvh -append huge -mem-path $out/huge -mem-prealloc -overcommit mem-lock=on
+	is 0 && said huge && [ -z "$(ls $out/huge)" ]; point $? "with memory of huge pages"
+	run elf_pvh -m 65536 -mem-path $out/huge
+	is 1 && grep -q 'cannot get 65536 MiB' $out/stderr; point $? "of which there must be enough"
 else
-	echo "ok $((n + 1)) - huge pages # SKIP this host has too few"
 	n=$((n + 1))
+	echo "ok $n - with memory of huge pages # SKIP this host has too few"
+	n=$((n + 1))
+	echo "ok $n - of which there must be enough # SKIP this host has too few"
 fi
+echo "$before" >$huge
+umount $out/huge 2>/dev/null
 run restart
 is 0 && said f1f2f3; point $? "a reset guest starts anew, twice, from a fresh image"
 run restart -smp 3
