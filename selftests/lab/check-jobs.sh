@@ -10,7 +10,7 @@
 jobs_of_lane() {
 	case "$lane" in
 	native) echo "minikvm-smp boot stock fuzz packages" ;;
-	*) echo "qemu qemu-stock compat-stock compat-minikvm boot minikvm-smp minikvm stock minikvm-newer calls boot-stock lab fuzz packages" ;;
+	*) echo "qemu qemu-stock compat-stock compat-minikvm boot minikvm-smp minikvm stock net minikvm-newer calls boot-stock net-stock lab fuzz packages" ;;
 	esac
 }
 
@@ -175,6 +175,28 @@ job_boot_stock() {
 	# One boot more, and mostly waiting: not where the emulator is slow.
 	echo "300 boot/control-debian ACCEL=kvm sh ./control_debian.sh" >>"$dir/tap.list"
 	run_tap boot-stock "$dir" 1500 --lane svm --kver "$kver" --mem 1536 --module kvm-amd
+}
+
+# Debian guests on networks, see net-cases.sh. usage: run_net JOB ACCEL SECONDS CASES LAB-ARGUMENT...
+run_net() {
+	local job=$1 accel=$2 limit=$3 cases=$4 dir=$work/$1 libslirp
+	shift 4
+	mkdir -p "$dir"
+	cp "$top/userspace/mkvm" "$top"/selftests/boot/net-{cases,guest}.sh "$dir/"
+	cp "$guest_initramfs" "$dir/guest-initramfs"
+	cp "$guest_root" "$dir/guest-root.img"
+	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"
+	echo "$limit boot/net ACCEL=$accel LIMIT=$((limit / 3)) sh ./net-cases.sh $cases" >"$dir/tap.list"
+	libslirp=$(ldconfig -p | sed -n 's/.*libslirp\.so\.0 .*x86-64.* => //p' | head -n 1)
+	run_tap "$job" "$dir" "$((limit + 100))" --lane "$lane" --kver "$kver" --mem 1280 --cpus 2 \
+		--ship-module tun --ship-module bridge --ship-module macvtap --ship-module dummy \
+		--file "$libslirp:$libslirp" "$@"
+}
+
+job_net() { run_net net minikvm 1500 "user bridge" --module "$module $(minikvm_params)"; }
+job_net_stock() {
+	local lane=svm
+	run_net net-stock kvm 900 "macvtap stream" --module kvm-amd
 }
 
 # The lab itself: a test that cannot fail proves nothing.
