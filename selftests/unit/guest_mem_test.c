@@ -3,6 +3,11 @@
  * Owns the tests of the VMM's door to guest RAM: the layout around the PCI hole, and that no
  * address and length gets through it that is not wholly RAM.
  */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "guest_mem.h"
 #include "layout.h"
 #include "tap.h"
@@ -67,10 +72,46 @@ static void test_bounds(void)
 	guest_mem_destroy(&mem);
 }
 
+static bool is_empty(const char *dir)
+{
+	return !rmdir(dir) && !mkdir(dir, 0700);
+}
+
+/* Memory from a directory: an ordinary one here, huge pages in selftests/boot. */
+static void test_directory(void)
+{
+	char dir[] = "/tmp/guest-mem-XXXXXX";
+	u64 value = 0x1234, back = 0;
+
+	if (!mkdtemp(dir))
+		tap_bail("no directory");
+	tap_eq(guest_mem_create_in(&mem, 5 * GIB, dir), 0, "5 GiB of a directory");
+	tap_ok(mem.nr == 2 && mem.ram[0].size == RAM_LOW_MAX && mem.ram[1].gpa == RAM_HIGH_BASE &&
+	       mem.ram[1].size == 2 * GIB, "have the same layout");
+	tap_ok(is_empty(dir), "and no name there");
+	tap_ok(!guest_mem_write(&mem, RAM_HIGH_BASE, &value, 8) &&
+	       !guest_mem_read(&mem, RAM_HIGH_BASE, &back, 8) && back == value, "they hold data");
+	tap_eq(guest_mem_read(&mem, RAM_HIGH_BASE + 2 * GIB - 4, &back, 8), -EFAULT,
+	       "up to their end");
+	guest_mem_destroy(&mem);
+	tap_eq(guest_mem_create_in(&mem, 16 * MIB, dir), 0, "16 MiB");
+	tap_eq(guest_mem_populate(&mem), 0, "can be had at once");
+	guest_mem_destroy(&mem);
+	tap_eq(guest_mem_create(&mem, 16 * MIB), 0, "and 16 MiB without a directory");
+	tap_eq(guest_mem_populate(&mem), 0, "likewise");
+	guest_mem_destroy(&mem);
+	tap_eq(guest_mem_create_in(&mem, 0, dir), -EINVAL, "no memory is refused");
+	tap_ok(guest_mem_create_in(&mem, INT64_MAX, dir) < 0 && !mem.map && is_empty(dir),
+	       "so is more than there can be");
+	rmdir(dir);
+	tap_eq(guest_mem_create_in(&mem, 16 * MIB, dir), -ENOENT, "a directory that is not there");
+}
+
 int main(void)
 {
 	tap_plan(0);
 	test_layout();
 	test_bounds();
+	test_directory();
 	return tap_done();
 }
