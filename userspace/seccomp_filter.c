@@ -72,7 +72,9 @@ static const struct rule plain[] = {
 	/* memory, locks, time, signals, the thread's end */
 	{ SCMP_SYS(munmap), ALL }, { SCMP_SYS(mremap), ALL }, { SCMP_SYS(madvise), ALL },
 	{ SCMP_SYS(brk), ALL }, { SCMP_SYS(futex), ALL }, { SCMP_SYS(sched_yield), ALL },
-	{ SCMP_SYS(sched_getaffinity), ALL }, { SCMP_SYS(membarrier), ALL },
+	/* sysinfo: of qsort(), which asks how much memory it may take */
+	{ SCMP_SYS(sysinfo), ALL }, { SCMP_SYS(sched_getaffinity), ALL },
+	{ SCMP_SYS(membarrier), ALL },
 	{ SCMP_SYS(clock_gettime), ALL }, { SCMP_SYS(clock_getres), ALL },
 	{ SCMP_SYS(clock_nanosleep), ALL }, { SCMP_SYS(nanosleep), ALL },
 	{ SCMP_SYS(gettimeofday), ALL }, { SCMP_SYS(time), ALL },
@@ -109,7 +111,7 @@ static const struct rule plain[] = {
 	{ SCMP_SYS(unlink), MAIN }, { SCMP_SYS(unlinkat), MAIN },
 	{ SCMP_SYS(flock), MAIN }, { SCMP_SYS(pipe2), MAIN },
 	{ SCMP_SYS(dup3), MAIN }, { SCMP_SYS(readlink), MAIN },
-	{ SCMP_SYS(getrusage), MAIN }, { SCMP_SYS(sysinfo), MAIN },
+	{ SCMP_SYS(getrusage), MAIN },
 	{ SCMP_SYS(wait4), MAIN }, /* for the process that removes a macvtap */
 	{ SCMP_SYS(signalfd4), MAIN }, { SCMP_SYS(prlimit64), PARENTS },
 	{ SCMP_SYS(getpriority), MAIN }, { SCMP_SYS(rt_sigtimedwait), MAIN | VCPU },
