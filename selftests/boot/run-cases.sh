@@ -51,6 +51,8 @@ check_line() {
 		./mkvm img convert -q "$work/$2" "$work/raw"
 		want=$(head -c "$3" "$work/raw" | sha256sum | cut -c1-64)
 		[ "$(matched "$1" "$name")" = "$want" ]; point $? "the host finds in $2 what the guest wrote" ;;
+	sound)
+		./mkvm img check -q "$work/$1" >/dev/null; point $? "$1 has no errors and no leaks" ;;
 	says)
 		grep -qE "$*" "$work/mkvm.log"; point $? "mkvm says '$*'" ;;
 	again)
@@ -84,6 +86,7 @@ cp guest-root.img "$work/root.img"
 dd if=/dev/zero of="$work/data.img" bs=1M count=8 2>/dev/null
 dd if=/dev/zero of="$work/extra.img" bs=1M count=0 seek=32 2>/dev/null
 ./mkvm img create -q -f vdi "$work/extra.vdi" 32M || exit 1
+./mkvm img create -q -f qcow2 -o cluster_size=4k -b "$PWD/guest-root.img" -F raw "$work/extra.qcow2" || exit 1
 while read -r word rest <&3; do
 	case "$word" in
 	''|'#'*) ;;

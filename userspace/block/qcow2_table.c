@@ -127,7 +127,7 @@ int qcow2_entries_for_write(struct qcow2 *q, u64 cluster, u64 **entries, u64 *nr
 	entry = q->l1.entries[index];
 	ret = check_l1_entry(q, entry);
 	/* A shared table is never dirty here, so the file has all of it. */
-	if (!ret && !(entry & ENTRY_COPIED))
+	if (!ret && (!(entry & ENTRY_COPIED) || !(entry & ENTRY_OFFSET)))
 		ret = new_l2(q, index, entry & ENTRY_OFFSET);
 	return ret ? ret : get_page(q, cluster, entries, nr, page);
 }
