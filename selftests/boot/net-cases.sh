@@ -70,7 +70,7 @@ both() {
 }
 
 user_case() {
-	head -c 3000001 /dev/urandom >"$work/www/file"
+	head -c 1500001 /dev/urandom >"$work/www/file"
 	echo yes >"$work/www/done"
 	busybox httpd -f -p 127.0.0.1:8080 -h "$work/www" &
 	server=$!

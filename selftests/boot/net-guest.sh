@@ -24,7 +24,7 @@ else
 	ip addr add "$me/24" dev eth0
 fi
 mkdir /tmp/www
-head -c 2000003 /dev/urandom >/tmp/www/file
+head -c 700001 /dev/urandom >/tmp/www/file
 echo "mine=$(sha256sum </tmp/www/file | cut -c1-64)"
 httpd -p 80 -h /tmp/www
 
