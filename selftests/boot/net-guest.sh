@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # In the guest, for net-cases.sh: gets an address, fetches a file from the peer, gives it one, and
 # says what it saw. The kernel command line holds mkvm.me=ADDRESS or dhcp, and mkvm.peer=URL.
+# shellcheck shell=sh
 for word in $(cat /proc/cmdline); do
 	case "$word" in
 	mkvm.me=*) me=${word#*=} ;;
