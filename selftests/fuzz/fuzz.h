@@ -52,6 +52,7 @@ u32 pio_read(struct machine *m, u64 port, unsigned int size);
 void mmio_write(struct machine *m, u64 addr, unsigned int size, u64 value);
 u64 mmio_read(struct machine *m, u64 addr, unsigned int size);
 u32 cfg_read(struct machine *m, unsigned int slot, unsigned int reg, unsigned int size);
-void cfg_write(struct machine *m, unsigned int slot, unsigned int reg, unsigned int size, u32 value);
+void cfg_write(struct machine *m, unsigned int slot, unsigned int reg, unsigned int size,
+	       u32 value);
 
 #endif

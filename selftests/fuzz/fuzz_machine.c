@@ -88,7 +88,8 @@ u32 cfg_read(struct machine *m, unsigned int slot, unsigned int reg, unsigned in
 	return pio_read(m, PCI_DATA_PORT + (reg & 3), size);
 }
 
-void cfg_write(struct machine *m, unsigned int slot, unsigned int reg, unsigned int size, u32 value)
+void cfg_write(struct machine *m, unsigned int slot, unsigned int reg, unsigned int size,
+	       u32 value)
 {
 	pio_write(m, PCI_ADDR_PORT, 4, BIT(31) | slot << 11 | (reg & 0xfc));
 	pio_write(m, PCI_DATA_PORT + (reg & 3), size, value);

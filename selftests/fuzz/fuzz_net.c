@@ -40,7 +40,8 @@ static struct queue {
 
 static struct net_backend nb;
 
-static ssize_t net_recv(struct net_backend *b, unsigned int nr, struct iovec *iov, unsigned int parts)
+static ssize_t net_recv(struct net_backend *b, unsigned int nr, struct iovec *iov,
+			unsigned int parts)
 {
 	struct queue *q = &queue[nr];
 	struct frame *f = &q->pending[0];

@@ -4,9 +4,9 @@
  * "probe" lets the program find out.
  *
  * It is opened, looked at, read, checked and, in a copy that nobody else has, written and repaired.
- * A repaired image must be sound. The seed of what is done is a sum of all bytes: the first ones are
- * the same in every image. An input that ends
- * in an odd byte has a hole behind it, so that formats with large blocks need no large inputs.
+ * A repaired image must be sound. The seed of what is done is a sum of all bytes: the first ones
+ * are the same in every image. An input that ends in an odd byte has a hole behind it, so that
+ * formats with large blocks need no large inputs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +48,8 @@ static void read_some(struct block *blk, u64 seed)
 		if (block_status(blk, pos, blk->size - pos, &ext))
 			break;
 		if (!ext.len || ext.len > blk->size - pos)
-			fuzz_fail("an extent of %llu bytes at %llu of %llu", ext.len, pos, blk->size);
+			fuzz_fail("an extent of %llu bytes at %llu of %llu", ext.len, pos,
+				  blk->size);
 	}
 	for (i = 0; i < 6; i++) {
 		pos = place(blk->size, i, seed);

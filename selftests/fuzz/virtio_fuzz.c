@@ -78,8 +78,8 @@ static const struct target {
 } targets[] = {
 	{ "blk", { "-drive", "file=%disk,format=raw,if=virtio" } },
 	{ "blk-ro", { "-drive", "file=%disk,format=raw,if=virtio,readonly=on" } },
-	{ "blk-mq", { "-drive", "file=%disk,format=raw,if=none,id=d0,discard=unmap,aio=threads", "-device",
-		      "virtio-blk-pci,drive=d0,num-queues=2,serial=fuzz" } },
+	{ "blk-mq", { "-drive", "file=%disk,format=raw,if=none,id=d0,discard=unmap,aio=threads",
+		      "-device", "virtio-blk-pci,drive=d0,num-queues=2,serial=fuzz" } },
 	{ "rng", { "-device", "virtio-rng-pci,max-bytes=4096,period=1" } },
 	{ "console", { "-chardev", "null,id=c0", "-device", "virtio-serial-pci", "-device",
 		       "virtconsole,chardev=c0" } },
@@ -195,7 +195,7 @@ static void initialise(u32 without, unsigned int order)
 
 /* ---- what a driver does -------------------------------------------------------------------- */
 
-/* Who was kept waiting once (by a network nobody sends to, by a device that is confused) gets shorter. */
+/* Once it was in vain (a network nobody sends to, a device that is confused), it waits less. */
 static void wait_for(unsigned int q)
 {
 	unsigned int i, patience = d.waited[q] ? 3 : 60;
@@ -245,8 +245,8 @@ static void any_desc(struct fuzz_in *in)
 }
 
 /*
- * A chain as a device wants it: readable parts, whose bytes come from the input, then writable ones;
- * directly or in a table.
+ * A chain as a device wants it: readable parts, whose bytes come from the input, then writable
+ * ones; directly or in a table.
  */
 static void good_chain(struct fuzz_in *in, unsigned int q)
 {

@@ -32,7 +32,7 @@ asm(".section .start, \"ax\"\n"
 #define SLOT		1
 #define BAR		0xc0000000ul
 #define BAR_ELSEWHERE	0xd0000000ul
-#define NOTIFY		0x3000		/* offset in the BAR; the mandatory capabilities say so */
+#define NOTIFY		0x3000		/* offset in the BAR, as the capability says */
 
 #define QSIZE		16u
 #define MAX_QUEUES	3u		/* a disk's one; receive, transmit, control */
@@ -267,7 +267,7 @@ static int steady(u32 rounds)
 
 static void wild_desc(u32 q, u64 table, u32 i)
 {
-	const u64 bases[8] = { HEADER, DATA, TABLE(q), DESC(q), USED(q), RAM_END - 8, 0xbffffff0, 0 };
+	const u64 bases[8] = { HEADER, DATA, TABLE(q), DESC(q), USED(q), RAM_END - 8, 0xbffffff0 };
 	u64 r = noise();
 	u64 addr = r & 1 ? bases[r >> 1 & 7] + (r >> 8 & 63) : noise();
 	u32 len = r & 16 ? (u32)noise() : (u32)(r >> 16 & 0x3ff);
@@ -425,7 +425,7 @@ int main(const u8 *zero_page)
 		print("a");
 		for (n = 0; n < attacks[i].rounds; n++) {
 			attacks[i].attack(n);
-			/* A device that gave up is what some attacks end in; go on with a new one. */
+			/* Some attacks end in a device that gave up: go on with a new one. */
 			if ((reg8(0x14) & 0x40 || !(n & 15)) && initialise())
 				break;
 		}
