@@ -121,6 +121,7 @@ static const struct run_option run_options[] = {
 	FLAG("no-reboot", no_reboot),
 	STRING("pidfile", pidfile),
 	FLAG("daemonize", daemonize),
+	STRING("D", log),
 	FLAG("S", start_paused),
 	PARSE("qmp", config_parse_qmp),
 	PARSE("monitor", config_parse_monitor),
@@ -360,6 +361,7 @@ void config_free(struct config *cfg)
 	free(cfg->name);
 	free(cfg->process);
 	free(cfg->qmp);
+	free(cfg->log);
 	free(cfg->kernel);
 	free(cfg->initrd);
 	free(cfg->append);

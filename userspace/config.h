@@ -148,6 +148,7 @@ struct device_config {
  * @name_given: it is the user's; otherwise it is made from the process id
  * @process: name of the process, or NULL
  * @daemonize: run in the background
+ * @log: messages go to this file once the machine runs, or NULL
  * @start_paused: wait for `cont`
  * @qmp: path of a second control socket, or NULL
  * @kernel: path
@@ -188,6 +189,7 @@ struct config {
 	bool name_given;
 	char *process;
 	bool daemonize;
+	char *log;
 	bool start_paused;
 	char *qmp;
 	char *kernel;

@@ -13,9 +13,10 @@
 #include "report.h"
 #include "types.h"
 
-/* In the child, until it is ready. File-scope: there is one process, and one end of its start. */
+/* In the child, or with a log, until the machine is ready. File-scope: there is one process, and one end of its start. */
 static int ready_fd = -1;
 static int null_fd = -1;
+static int log_fd = -1;
 
 static int wait_for(pid_t child, int fd)
 {
@@ -63,15 +64,34 @@ bool daemon_fork(int *status)
 	return false;
 }
 
+int daemon_log(const char *path)
+{
+	log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	return log_fd < 0 ? report("-D %s: cannot open it: %s", path, strerror(errno)) : 0;
+}
+
+/* Last, so that what goes wrong before is told to the caller. */
+static void use_log(void)
+{
+	if (log_fd < 0)
+		return;
+	(void)dup3(log_fd, STDERR_FILENO, 0);
+	close(log_fd);
+	log_fd = -1;
+}
+
 void daemon_ready(void)
 {
 	int fd;
 
-	if (ready_fd < 0)
+	if (ready_fd < 0) {
+		use_log();
 		return;
+	}
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		(void)dup3(null_fd, fd, 0);
 	close(null_fd);
+	use_log();
 	/* A parent that was killed meanwhile does not matter. */
 	if (write(ready_fd, "", 1) < 0)
 		errno = 0;

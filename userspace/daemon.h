@@ -19,8 +19,17 @@
 bool daemon_fork(int *status);
 
 /**
- * daemon_ready() - the machine is built: let the parent go, with status 0, and give up its
- *	terminal; does nothing a second time, or without daemon_fork()
+ * daemon_log() - open the file that messages are added to from daemon_ready() on; 0, or -1 after a
+ *	report
+ * @path: the file
+ */
+int daemon_log(const char *path);
+
+/**
+ * daemon_ready() - the machine is built: messages go to the file of daemon_log(), if there is one;
+ *	after daemon_fork() the parent goes, with status 0, and its terminal is given up
+ *
+ * Does nothing a second time.
  */
 void daemon_ready(void);
 

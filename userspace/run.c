@@ -199,6 +199,8 @@ static int prepare(struct machine *m, struct boot_source *boot, struct entry *en
 	m->vm.accel = &m->accel;
 	if (entry_claim(entry, m->cfg->name) || open_streams(m))
 		return -1;
+	if (m->cfg->log && daemon_log(m->cfg->log))
+		return -1;
 	if (!m->cfg->pidfile)
 		return 0;
 	m->pidfile_written = !write_pidfile(m->cfg->pidfile);

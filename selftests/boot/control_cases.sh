@@ -131,6 +131,8 @@ pid=$(cat "$out/pid-two")
 m stop -f two
 is 0 && await 10 gone "$pid"; point $? "stop -f needs nobody's consent"
 
+start log triple_fault -D "$out/messages"
+is 0 && await 10 grep -q 'triple fault' "$out/messages"; point $? "-D keeps what is said in the background"
 start three spin -smp 2
 pid=$(cat "$out/pid-three")
 kill -KILL "$pid"

@@ -374,6 +374,7 @@ refuse "QMP with an unknown key" "key 'path' is not supported" $k -qmp unix:x,pa
 refuse "QMP twice" "only once" $k -qmp unix:x,server,nowait -qmp unix:y,server,nowait
 refuse "QEMU's monitor" "no such monitor" $k -monitor stdio
 refuse "no monitor, no QMP" "cannot open $none" $k -monitor none -qmp none
+refuse "a log" "cannot open $none" $k -D log
 refuse "waiting for resume" "cannot open $none" $k -S
 }
 
