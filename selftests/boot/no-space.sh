@@ -17,5 +17,9 @@ meanwhile)
 		sleep 1
 	done
 	mount -o remount,size=32m "$small"
-	./mkvm resume nospace ;;
+	# A request that failed before may be told of after the first time.
+	while ./mkvm info nospace 2>&1 | grep -q io-error; do
+		./mkvm resume nospace
+		sleep 1
+	done ;;
 esac
