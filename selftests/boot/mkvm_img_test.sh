@@ -89,6 +89,10 @@ img "-F without -b" 1 "-F without -b" create -F raw c.raw 1M
 img "a directory that is not there" 1 "cannot create it" create no/c.raw 1M
 img "too large for the file system" 1 "cannot make it" create c.raw 7E
 check "none of them left a file" gone c.raw
+for format in raw vdi qcow2; do
+	img "$format: a bad option for a file that is there" 1 "frob" create -f $format -o frob=1 a.raw 1M
+done
+check "leaves it as it was" same_size a.raw 10485760
 img "preallocation" 0 "" create -q -o preallocation=full full.raw 1M
 check "takes the space" test "$(blocks full.raw)" -ge 2048
 

@@ -178,16 +178,17 @@ struct host_file *host_file_create(const char *path)
 	if (!f)
 		return NULL;
 	f->created = created;
-	if (check_type(f) || take_lock(fd, path, false))
-		goto fail;
-	if (!f->is_device && ftruncate(fd, 0)) {
-		report("disk %s: cannot empty it: %s", path, strerror(errno));
-		goto fail;
-	}
-	return f;
-fail:
+	if (!check_type(f) && !take_lock(fd, path, false))
+		return f;
 	host_file_close(f);
 	return NULL;
+}
+
+int host_file_empty(struct host_file *f)
+{
+	if (!f->is_device && ftruncate(f->fd, 0))
+		return report("disk %s: cannot empty it: %s", f->path, strerror(errno));
+	return 0;
 }
 
 void host_file_close(struct host_file *f)

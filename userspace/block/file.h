@@ -59,12 +59,14 @@ struct host_file {
 struct host_file *host_file_open(const char *path, bool readonly, bool direct, bool lock);
 
 /**
- * host_file_create() - create a file for a new image, or empty the one that is there, and lock it
+ * host_file_create() - create a file for a new image, or open the one that is there, and lock it
  *
- * A block device is left as it is. Return: the file; NULL after a report, and then what was there
- * is unchanged.
+ * What was there is unchanged until host_file_empty(). Return: the file; NULL after a report.
  */
 struct host_file *host_file_create(const char *path);
+
+/** host_file_empty() - forget what was in a file, but not in a device; 0, or -1 after a report */
+int host_file_empty(struct host_file *f);
 
 /** host_file_close() - unlock and free it; NULL is fine */
 void host_file_close(struct host_file *f);

@@ -46,7 +46,8 @@ struct block_check {
  *	block, the first member of the format's own, zeroed but for @size, @cluster_size and what the format sets;
  *	the backing image is opened by the caller from @backing_path and @backing_format, which
  *	@open sets to malloc'ed strings (NULL before the call). NULL after a report
- * @create: write a new image; the file exists and is empty. 0, or -1 after a report
+ * @create: write a new image: first check what was asked for, then host_file_empty() the file, then
+ *	write. 0, or -1 after a report
  * @close: write what is pending, close @file and free
  * @readv, @writev: see block.h; ranges are checked, @nr is at most IOV_MAX. NULL @writev: the format
  *	is read-only here. @readv fills ranges that are BLOCK_ABSENT by block_read_backing()

@@ -321,6 +321,8 @@ int qcow2_create(struct host_file *file, const struct block_create *create)
 	ret = create->options ? config_keys("-o", create->options, take_option, &o) : 0;
 	if (!ret)
 		ret = check_options(&o, create);
+	if (!ret)
+		ret = host_file_empty(file);
 	if (!ret) {
 		qcow2_derive(q);
 		if (q->compression)

@@ -86,6 +86,8 @@ static int raw_create(struct host_file *file, const struct block_create *create)
 		return report("disk %s: raw images have no backing image", file->path);
 	if (create->options && config_keys("-o", create->options, raw_option, &preallocation))
 		return -1;
+	if (host_file_empty(file))
+		return -1;
 	err = host_file_truncate(file, create->size);
 	if (!err && strcmp(preallocation, "off"))
 		err = host_file_allocate(file, 0, create->size, !strcmp(preallocation, "full"));

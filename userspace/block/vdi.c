@@ -552,6 +552,8 @@ static int vdi_create(struct host_file *file, const struct block_create *create)
 	h.block_size = htole32(VDI_BLOCK_SIZE);
 	h.blocks = htole32((u32)blocks);
 	h.blocks_allocated = htole32(fixed ? (u32)blocks : 0);
+	if (host_file_empty(file))
+		return -1;
 	err = new_uuid(h.uuid_image);
 	if (!err)
 		err = new_uuid(h.uuid_snapshot);
