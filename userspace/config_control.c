@@ -18,8 +18,8 @@ static int name_key(void *opaque, const char *arg, const char *key, const char *
 
 	if (!strcmp(key, "guest")) {
 		if (!entry_name_valid(value))
-			return report("-name %s: use 1 to 64 letters, digits, '_', '.' or '-' (not first)",
-				      value);
+			return report("-name %s: use 1 to 64 letters, digits, '_', '.' or '-' "
+				      "(not first)", value);
 		cfg->name_given = true;
 		return config_set_string(&cfg->name, value);
 	}
@@ -83,8 +83,8 @@ int config_parse_qmp(struct config *cfg, const char *arg)
 	if (!strcmp(arg, "none") || !strcmp(arg, "null"))
 		return 0;
 	if (cfg->qmp)
-		return report("-qmp %s: can be given only once, besides the socket every machine has",
-			      arg);
+		return report("-qmp %s: can be given only once, besides the socket every machine "
+			      "has", arg);
 	if (strncmp(arg, "unix:", 5) || len <= 5)
 		return report("-qmp %s: not supported; use unix:PATH,server=on,wait=off", arg);
 	/* The old spelling of the two keys. */
@@ -108,6 +108,6 @@ int config_parse_monitor(struct config *cfg, const char *arg)
 	(void)cfg;
 	if (!strcmp(arg, "none") || !strcmp(arg, "null"))
 		return 0;
-	return report("-monitor %s: there is no such monitor; use none, and 'mkvm info', 'mkvm stop' and so on, or -qmp",
-		      arg);
+	return report("-monitor %s: there is no such monitor; use none, and 'mkvm info', "
+		      "'mkvm stop' and so on, or -qmp", arg);
 }

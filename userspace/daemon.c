@@ -13,7 +13,10 @@
 #include "report.h"
 #include "types.h"
 
-/* In the child, or with a log, until the machine is ready. File-scope: there is one process, and one end of its start. */
+/*
+ * In the child, or with a log, until the machine is ready. File-scope: there is one process, and
+ * one end of its start.
+ */
 static int ready_fd = -1;
 static int null_fd = -1;
 static int log_fd = -1;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Owns the tests of the VMM's control socket: every line gets an answer, whatever it holds; a client
- * that does not read, or leaves, is nobody else's business; consoles replay and follow; names of
- * machines are taken, given back, and free after a crash.
+ * Owns the tests of the VMM's control socket: every line gets an answer, whatever it holds; a
+ * client that does not read, or leaves, is nobody else's business; consoles replay and follow;
+ * names of machines are taken, given back, and free after a crash.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -29,7 +29,7 @@ static size_t nr_typed, typing_room = sizeof(typed);
 static unsigned int executed;
 static char said[1024];
 
-/* ---- what stands in for the rest of mkvm ---------------------------------------------------- */
+/* ---- what stands in for the rest of mkvm ----------------------------------------------------- */
 
 int report(const char *fmt, ...)
 {
@@ -110,7 +110,8 @@ static json_t *run_console(struct qmp_session *s, json_t *args, char *error)
 
 const struct qmp_command control_commands[] = {
 	{ "echo", "", run_echo,
-	  { { "text", QMP_STRING, true }, { "n", QMP_INTEGER, true }, { "on", QMP_BOOLEAN, true } } },
+	  { { "text", QMP_STRING, true }, { "n", QMP_INTEGER, true },
+	    { "on", QMP_BOOLEAN, true } } },
 	{ "need", "", run_echo, { { "text", QMP_STRING, false } } },
 	{ "fail", "", run_fail, { } },
 	{ "huge", "", run_huge, { } },
@@ -119,7 +120,9 @@ const struct qmp_command control_commands[] = {
 	{ },
 };
 
-/* ---- the protocol ----------------------------------------------------------------------------- */
+#define ECHO_WITH "{\"execute\":\"echo\",\"arguments\":"
+
+/* ---- the protocol ---------------------------------------------------------------------------- */
 
 static struct qmp_session *session(void)
 {
@@ -202,20 +205,20 @@ static void test_garbage(void)
 		{ "{}", "GenericError", "needs \"execute\"" },
 		{ "{\"execute\":1}", "GenericError", "needs \"execute\"" },
 		{ "{\"execute\":\"echo\",\"execute\":\"echo\"}", "GenericError", "duplicate" },
-		{ "{\"execute\":\"echo\",\"arguments\":[]}", "GenericError", "must be an object" },
-		{ "{\"execute\":\"echo\",\"arguments\":null}", "GenericError", "must be an object" },
+		{ ECHO_WITH "[]}", "GenericError", "must be an object" },
+		{ ECHO_WITH "null}", "GenericError", "must be an object" },
 		{ "{\"execute\":\"echo\",\"argument\":{}}", "GenericError", "not 'argument'" },
 		{ "{\"execute\":\"ech\"}", "CommandNotFound", "'ech'" },
 		{ "{\"execute\":\"\"}", "CommandNotFound", "''" },
 		{ "{\"execute\":\"echo\\u0000\"}", "GenericError", "no valid JSON" },
 		{ "{\"execute\":\"\xff\"}", "GenericError", "no valid JSON" },
-		{ "{\"execute\":\"echo\",\"arguments\":{\"x\":1}}", "GenericError", "no argument 'x'" },
-		{ "{\"execute\":\"echo\",\"arguments\":{\"text\":1}}", "GenericError", "type string" },
-		{ "{\"execute\":\"echo\",\"arguments\":{\"n\":\"1\"}}", "GenericError", "type integer" },
-		{ "{\"execute\":\"echo\",\"arguments\":{\"n\":1.5}}", "GenericError", "type integer" },
-		{ "{\"execute\":\"echo\",\"arguments\":{\"n\":99999999999999999999}}", "GenericError",
+		{ ECHO_WITH "{\"x\":1}}", "GenericError", "no argument 'x'" },
+		{ ECHO_WITH "{\"text\":1}}", "GenericError", "type string" },
+		{ ECHO_WITH "{\"n\":\"1\"}}", "GenericError", "type integer" },
+		{ ECHO_WITH "{\"n\":1.5}}", "GenericError", "type integer" },
+		{ ECHO_WITH "{\"n\":99999999999999999999}}", "GenericError",
 		  "no valid JSON" },
-		{ "{\"execute\":\"echo\",\"arguments\":{\"on\":1}}", "GenericError", "type boolean" },
+		{ ECHO_WITH "{\"on\":1}}", "GenericError", "type boolean" },
 		{ "{\"execute\":\"need\"}", "GenericError", "'text' of need is missing" },
 		{ "{\"execute\":\"fail\"}", "GenericError", "it broke: ?" },
 	};
@@ -239,7 +242,7 @@ static void test_garbage(void)
 	/* 63 letters and a character that the message cuts in half. */
 	snprintf(name, sizeof(name), "{\"execute\":\"%063d\xc3\xa4\"}", 0);
 	ask(s, name);
-	tap_ok(is_error(reply(s), "CommandNotFound", "000"), "one that the message cuts in a character");
+	tap_ok(is_error(reply(s), "CommandNotFound", "000"), "one that is cut in a character");
 	ask(s, "{\"execute\":\"echo\"}");
 	tap_ok(is_echo(reply(s)) && executed == 1, "after all this the session works");
 	qmp_destroy(s);
@@ -284,7 +287,7 @@ static void test_lines(void)
 /* Whatever comes, each reply is a line of JSON. */
 static void test_random(void)
 {
-	static const char seed[] = "{\"execute\":\"echo\",\"arguments\":{\"text\":\"a\",\"n\":1},\"id\":7}\n";
+	static const char seed[] = ECHO_WITH "{\"text\":\"a\",\"n\":1},\"id\":7}\n";
 	struct qmp_session *s = session();
 	unsigned int i, k, bad = 0, answers = 0;
 	char line[sizeof(seed)];
@@ -493,7 +496,8 @@ static void test_console(void)
 	put_text("boot message\n", 1);
 	tell(fd, "{\"execute\":\"console\"}\nls\n");
 	got = hear(fd);
-	tap_ok(strstr(got, "{\"return\":{}}\r\nboot message\n"), "a console begins with what was said");
+	tap_ok(strstr(got, "{\"return\":{}}\r\nboot message\n"),
+	       "a console begins with what was said");
 	tap_ok(nr_typed == 3 && !memcmp(typed, "ls\n", 3), "what follows the request is typed");
 	put_text("live\n", 1);
 	tap_ok(!strcmp(hear(fd), "live\n"), "new output follows");
@@ -547,7 +551,7 @@ static void test_stranger(void)
 			_exit(2);
 		fd = dial();
 		usleep(300000);
-		_exit(recv(fd, said, sizeof(said) - 1, 0) > 0 && strstr(said, "only the user") ? 0 : 1);
+		_exit(recv(fd, said, sizeof(said) - 1, 0) <= 0 || !strstr(said, "only the user"));
 	}
 	while (!waitpid(pid, &status, WNOHANG)) {
 		pump();
@@ -593,7 +597,7 @@ static void test_sockets(void)
 	console_destroy(m.console);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static unsigned int nr_names;
 static char last_name[80];
@@ -628,7 +632,8 @@ static void test_names(void)
 	tap_eq(entry_claim(&a, "vm"), 0, "a name is claimed");
 	tap_ok(entry_claim(&b, "vm") && strstr(said, "of this name is running (pid "),
 	       "a second time it is not to be had");
-	tap_ok(count_names() == 1 && !strcmp(last_name, "vm") && entry_in_use("vm"), "it is listed");
+	tap_ok(count_names() == 1 && !strcmp(last_name, "vm") && entry_in_use("vm"),
+	       "it is listed");
 	entry_release(&a);
 	entry_release(&b);
 	tap_ok(!count_names() && !entry_in_use("vm"), "given back");
@@ -661,7 +666,8 @@ static void test_names(void)
 	chmod(dir, 0700);
 	unsetenv("MKVM_RUNTIME_DIR");
 	unsetenv("XDG_RUNTIME_DIR");
-	tap_ok(entry_dir(path, sizeof(path)) == !geteuid(), "only root has a folder without asking");
+	tap_ok(entry_dir(path, sizeof(path)) == !geteuid(),
+	       "only root has a folder without asking");
 }
 
 int main(void)

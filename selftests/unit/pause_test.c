@@ -146,13 +146,14 @@ static void test_basics(void)
 	machine_pause(&m, PAUSE_USER);
 	machine_pause_settle(&m);
 	tap_ok(none_runs(50000), "once settled, nothing runs");
-	tap_ok(machine_paused(&m) == PAUSE_USER && !strcmp(machine_pause_name(PAUSE_USER), "paused"),
-	       "the reason is known");
+	tap_ok(machine_paused(&m) == PAUSE_USER &&
+	       !strcmp(machine_pause_name(PAUSE_USER), "paused"), "the reason is known");
 	machine_pause(&m, PAUSE_IO_ERROR);
 	machine_pause_settle(&m);
 	tap_ok(machine_paused(&m) == PAUSE_USER && nr_stops == 1, "a second pause changes nothing");
 	machine_resume(&m);
-	tap_ok(all_run() && nr_resumes == 1 && nr_device == 1, "resumed, all run, and devices know");
+	tap_ok(all_run() && nr_resumes == 1 && nr_device == 1,
+	       "resumed, all run, and devices know");
 	machine_resume(&m);
 	tap_eq(nr_resumes, 1, "to resume what runs does nothing");
 	for (i = 0; i < ROUNDS; i++) {
@@ -203,7 +204,8 @@ static void test_others(void)
 	}
 	pthread_join(thread, NULL);
 	machine_resume(&m);
-	tap_ok(!bad && all_run(), "another thread pauses, the main thread resumes, %u times", 2 * ROUNDS);
+	tap_ok(!bad && all_run(), "another thread pauses, the main thread resumes, %u times",
+	       2 * ROUNDS);
 	fail_again = true;
 	machine_pause(&m, PAUSE_IO_ERROR);
 	machine_resume(&m);

@@ -35,7 +35,7 @@ static int print_json(json_t *value)
 	return err || fflush(stdout) ? report("cannot write") : 0;
 }
 
-/* ---- list -------------------------------------------------------------------------------------- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 static void list_one(void *opaque, const char *name)
 {
@@ -76,7 +76,7 @@ int cmd_list(int argc, char **argv)
 	return fflush(stdout) ? EXIT_ERROR : 0;
 }
 
-/* ---- info -------------------------------------------------------------------------------------- */
+/* ---- info ------------------------------------------------------------------------------------ */
 
 /* Host memory the process has, in MiB; 0 if it cannot be found out. */
 static unsigned long resident_mib(long long pid)

@@ -52,8 +52,9 @@ static bool guest_runs(struct client_conn *c)
 	bool running = json_is_true(json_object_get(status, "running"));
 
 	if (status && !running)
-		report("%s does not run (%s): 'mkvm resume %s' first, or 'mkvm stop -f %s'", c->name,
-		       json_string_value(json_object_get(status, "status")), c->name, c->name);
+		report("%s does not run (%s): 'mkvm resume %s' first, or 'mkvm stop -f %s'",
+		       c->name, json_string_value(json_object_get(status, "status")), c->name,
+		       c->name);
 	json_decref(status);
 	return running;
 }
@@ -73,8 +74,9 @@ static int stop(struct client_conn *c, bool force, unsigned int seconds)
 	if (force)
 		report("%s has not ended within %u seconds", c->name, seconds);
 	else
-		report("%s has not powered off within %u seconds; does the guest listen to the power button? "
-		       "'mkvm stop -f %s' ends it at once", c->name, seconds, c->name);
+		report("%s has not powered off within %u seconds; does the guest listen to the "
+		       "power button? 'mkvm stop -f %s' ends it at once", c->name, seconds,
+		       c->name);
 	return EXIT_ERROR;
 }
 

@@ -31,7 +31,7 @@ json_t *control_greeting(struct machine *m)
 			 "pid", (int)getpid());
 }
 
-/* ---- about the conversation ---------------------------------------------------------------- */
+/* ---- about the conversation ------------------------------------------------------------------ */
 
 static json_t *qmp_capabilities(struct qmp_session *s, json_t *args, char *error)
 {
@@ -67,7 +67,7 @@ static json_t *console(struct qmp_session *s, json_t *args, char *error)
 	return NULL;
 }
 
-/* ---- running and not running ------------------------------------------------------------------ */
+/* ---- running and not running ----------------------------------------------------------------- */
 
 static json_t *stop(struct qmp_session *s, json_t *args, char *error)
 {
@@ -121,7 +121,7 @@ static json_t *quit(struct qmp_session *s, json_t *args, char *error)
 	return json_object();
 }
 
-/* ---- questions ---------------------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 static json_t *query_status(struct qmp_session *s, json_t *args, char *error)
 {
@@ -234,7 +234,7 @@ static json_t *query_stats(struct qmp_session *s, json_t *args, char *error)
 	return list;
 }
 
-/* ---- devices ------------------------------------------------------------------------------------ */
+/* ---- devices --------------------------------------------------------------------------------- */
 
 static json_t *counters(const struct device_stats *d)
 {
@@ -311,7 +311,7 @@ static json_t *query_device_stats(struct qmp_session *s, json_t *args, char *err
 	return each_device(control_machine(s), NULL, device_value);
 }
 
-/* ---- the table ---------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 const struct qmp_command control_commands[] = {
 	{ "qmp_capabilities", "Ask for events; other commands do not wait for this.",
@@ -337,6 +337,7 @@ const struct qmp_command control_commands[] = {
 	{ "system_reset", "Reset the machine, as by its reset button.", system_reset, { } },
 	{ "quit", "End the machine at once, as by pulling its plug.", quit, { } },
 	{ "console", "Turn this connection into a stream: the serial console. With replay, the "
-	  "default, it begins with the last 64 KiB.", console, { { "replay", QMP_BOOLEAN, true } } },
+	  "default, it begins with the last 64 KiB.", console,
+	  { { "replay", QMP_BOOLEAN, true } } },
 	{ },
 };

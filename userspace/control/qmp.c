@@ -32,7 +32,7 @@ void qmp_destroy(struct qmp_session *s)
 	free(s);
 }
 
-/* ---- output --------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static int append(const char *data, size_t len, void *opaque)
 {
@@ -116,7 +116,7 @@ json_t *qmp_error(const char *class, const char *desc)
 	return json_pack("{s:{s:s,s:o}}", "error", "class", class, "desc", qmp_string(desc));
 }
 
-/* ---- requests --------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static const struct qmp_arg *find_arg(const struct qmp_command *c, const char *name)
 {

@@ -14,7 +14,7 @@
 
 #define QMP_PROTOCOL	1		/* counts incompatible changes of what is ours alone */
 #define QMP_LINE_MAX	65536		/* bytes of a request, with its line feed */
-#define QMP_OUT_HIGH	65536		/* with more unread output, requests wait, events are lost */
+#define QMP_OUT_HIGH	65536		/* with more unread, requests wait and events are lost */
 #define QMP_ERROR_MAX	256
 #define QMP_MAX_ARGS	4
 

@@ -86,7 +86,7 @@ struct machine *control_machine(struct qmp_session *s)
 	return c->control->m;
 }
 
-/* ---- events ------------------------------------------------------------------------------------ */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 void control_event(struct machine *m, const char *name, const char *format, ...)
 {
@@ -136,7 +136,7 @@ static void deliver_events(struct control *ctl)
 	}
 }
 
-/* ---- clients ------------------------------------------------------------------------------------ */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 /* Wait for what the client may do next. */
 static void update_interest(struct client *c)
@@ -315,7 +315,7 @@ const char *control_attach(struct qmp_session *s, bool replay)
 	return NULL;
 }
 
-/* ---- connections -------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static void refuse(int fd, const char *why)
 {
@@ -430,7 +430,7 @@ void control_serve(struct machine *m)
 	}
 }
 
-/* ---- the sockets ------------------------------------------------------------------------------ */
+/* ---- the sockets ----------------------------------------------------------------------------- */
 
 static int listen_at(struct control *ctl, const char *path)
 {
