@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Owns the test that qcow2 images survive: power cuts that lose any of the writes since the last
- * fdatasync, a host file that stops taking writes, and SIGKILL. After each, nothing that was flushed is
- * lost, no sector has bytes of another, and the image is consistent but for leaks.
+ * fdatasync, a host file that stops taking writes, and SIGKILL. After each, nothing that was
+ * flushed is lost, no sector has bytes of another, and the image is consistent but for leaks.
  *
- * Each write fills its sectors with a tag; for each sector there is the set of tags that it may have
- * now. QCOW2_CRASHES multiplies the numbers of tries, QCOW2_SEED is where random numbers begin.
+ * Each write fills its sectors with a tag; for each sector there is the set of tags that it may
+ * have now. QCOW2_CRASHES multiplies the numbers of tries, QCOW2_SEED is where random numbers
+ * begin.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -175,7 +176,10 @@ static void apply(u8 *to, const struct pending *p, u64 from, u64 len)
 		memset(to + p->offset + from, 0, len);
 }
 
-/* What the disk has when the power goes: some sectors of what was written since the last fdatasync. */
+/*
+ * What the disk has when the power goes: some sectors of what was written since the last
+ * fdatasync.
+ */
 static void cut(void)
 {
 	u8 *now = malloc(MAX_FILE);
@@ -526,7 +530,10 @@ static void test_cuts(unsigned int tries)
 	tap_diag("%zu cuts", nr_cuts);
 }
 
-/* The same operations again and again, with writes that fail from the n-th on, or only for a while. */
+/*
+ * The same operations again and again, with writes that fail from the n-th on, or only for a
+ * while.
+ */
 static void test_failures(unsigned int tries)
 {
 	unsigned int i, runs = 0;

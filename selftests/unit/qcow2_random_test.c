@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Owns the randomized test of qcow2 images: the same disk is changed by mkvm's code and by qemu-img
- * and qemu-io in turns, over cluster sizes, versions, refcount widths, backing files, compression and
- * snapshots; it always reads as the model in memory, and qemu-img check is content.
+ * Owns the randomized test of qcow2 images: the same disk is changed by mkvm's code and by qemu-
+ * img and qemu-io in turns, over cluster sizes, versions, refcount widths, backing files,
+ * compression and snapshots; it always reads as the model in memory, and qemu-img check is
+ * content.
  *
  * QCOW2_ROUNDS is the number of images, QCOW2_SEED where the random numbers begin; a failure prints
  * the seed of its image.
@@ -175,7 +176,10 @@ static bool ours_zeroes(void)
 	return !ret || fail("block_write_zeroes", (u64)-ret);
 }
 
-/* What was discarded reads as before, as zeroes or as the backing image; from then on as it did first. */
+/*
+ * What was discarded reads as before, as zeroes or as the backing image; from then on as it
+ * did first.
+ */
 static bool adopt(u64 offset, u64 len, const u8 *now)
 {
 	u8 *below = backing_bytes(offset, len);

@@ -42,11 +42,12 @@ struct qcow2_snapshot {
 unsigned int qcow2_snapshots(struct block *blk, const struct qcow2_snapshot **list);
 
 /*
- * Each of these waits until no other operation is under way and changes the image by one write of its
- * header: killed at any moment it is done or not begun. The caller must not hold mappings
- * (block_hold()). @which is an ID or a name; IDs are looked at first. 0 or a negative errno: -ENOENT
- * no such snapshot, -EINVAL an empty name or one over 65535 bytes, -EFBIG too many snapshots, -ERANGE
- * the image's refcounts are too narrow, -ENOTSUP version 2 and a snapshot of another size, -EROFS.
+ * Each of these waits until no other operation is under way and changes the image by one write
+ * of its header: killed at any moment it is done or not begun. The caller must not hold mappings
+ * (block_hold()). @which is an ID or a name; IDs are looked at first. 0 or a negative errno:
+ * -ENOENT no such snapshot, -EINVAL an empty name or one over 65535 bytes, -EFBIG too many
+ * snapshots, -ERANGE the image's refcounts are too narrow, -ENOTSUP version 2 and a snapshot of
+ * another size, -EROFS.
  */
 int qcow2_snapshot_create(struct block *blk, const char *name);
 int qcow2_snapshot_apply(struct block *blk, const char *which);

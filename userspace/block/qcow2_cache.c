@@ -2,8 +2,8 @@
 /*
  * The cache of L2 tables and refcount blocks, in pages of up to 4 KiB.
  *
- * Dirty pages are never evicted: qcow2_flush.c writes them, in order. Operations dirty few pages and
- * call qcow2_prepare_change() before they begin, so the cache exceeds its limit by little.
+ * Dirty pages are never evicted: qcow2_flush.c writes them, in order. Operations dirty few pages
+ * and call qcow2_prepare_change() before they begin, so the cache exceeds its limit by little.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -101,7 +101,8 @@ int qcow2_page(struct qcow2 *q, u64 offset, enum meta_type type, struct page **f
 			*found = page;
 			return 0;
 		}
-		if (page->offset == offset)	/* one cluster as both: only in a damaged image */
+		/* One cluster as both: only in a damaged image. */
+		if (page->offset == offset)
 			return -EIO;
 	}
 	if (q->nr_pages >= q->max_pages)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The header of a qcow2 image: reading and checking it, and the fields that change: sizes and places
- * of tables, dirty and corrupt bits.
+ * The header of a qcow2 image: reading and checking it, and the fields that change: sizes and
+ * places of tables, dirty and corrupt bits.
  *
  * qcow2 specification, "Header" and "Header extensions".
  */

@@ -8,11 +8,12 @@
  * Order of writes. Killed at any moment, the image has every flushed byte and no reference to a
  * cluster whose refcount is 0 on disk:
  *  - a refcount becomes 1 in memory, then data goes to the cluster, then the L2 entry changes in
- *    memory. A flush writes refcounts, makes them and the data stable, then writes L2 and L1 entries.
+ *    memory. A flush writes refcounts, makes them and the data stable, then writes L2 and L1
+ *    entries.
  *  - a refcount is decremented only when the entry that no longer refers to the cluster is stable,
  *    and the cluster is not given to another before (struct free_list).
- *  - what cannot be ordered so (snapshots, growing tables) is written to new places, and the header's
- *    first sector switches over (qcow2_rebuild.c).
+ *  - what cannot be ordered so (snapshots, growing tables) is written to new places, and the
+ *    header's first sector switches over (qcow2_rebuild.c).
  *
  * Locks: flush_lock, then lock. lock guards everything in struct qcow2 and is not held while data
  * is transferred; flush_lock is held by whoever writes cached metadata.
@@ -151,8 +152,10 @@ struct meta_slot {
  * @writable_checked: the first write has been prepared: autoclear bits, dirty bit, corrupt bit
  * @users: transfers and holders that rely on the mapping; @exclusive waits for none
  * @idle_seq: how often @users became 0
- * @pending: references dropped in memory, @flushing: their entries are being written, @ripe: stable, but
- *	somebody may still transfer to or from the cluster (until @ripe_seq is past)
+ * @pending: references dropped in memory
+ * @flushing: the entries without them are being written
+ * @ripe: they are stable, but somebody may still transfer to or from the cluster
+ * @ripe_seq: @idle_seq when the last of them became ripe
  * @free_hint: no cluster below is free
  * @file_size: of the file, never more than it is
  * @zero_from: what is at or behind it in the file reads as zeroes and has never been allocated
@@ -233,7 +236,10 @@ static inline void put_be64(u8 *p, u64 v)
 	__builtin_memcpy(p, &v, sizeof(v));
 }
 
-/** qcow2_alloc_buffer() - zeroed, aligned for direct transfers; for free(); NULL without a report */
+/**
+ * qcow2_alloc_buffer() - zeroed, aligned for direct transfers; for free(); NULL without a
+ * report
+ */
 void *qcow2_alloc_buffer(size_t len);
 
 /* qcow2.c */
@@ -250,7 +256,10 @@ int qcow2_parse_header(struct qcow2 *q, char **backing_path, char **backing_form
 void qcow2_derive(struct qcow2 *q);
 /** qcow2_write_header() - bring the header's first sector in line with @q, and make it stable */
 int qcow2_write_header(struct qcow2 *q);
-/** qcow2_mark_corrupt() - report @what, refuse writes from now on, say so in the header; return -EIO */
+/**
+ * qcow2_mark_corrupt() - report @what, refuse writes from now on, say so in the header; return
+ * -EIO
+ */
 int qcow2_mark_corrupt(struct qcow2 *q, const char *what, u64 offset);
 /**
  * qcow2_prepare_change() - before each operation that changes something; no lock held, not entered
@@ -258,7 +267,10 @@ int qcow2_mark_corrupt(struct qcow2 *q, const char *what, u64 offset);
  * The first one repairs a dirty image and clears autoclear bits. 0, or why there can be no change.
  */
 int qcow2_prepare_change(struct qcow2 *q);
-/** qcow2_load_tables() - read L1, refcount and snapshot table, collect where metadata is; forget caches */
+/**
+ * qcow2_load_tables() - read L1, refcount and snapshot table, collect where metadata is;
+ * forget caches
+ */
 int qcow2_load_tables(struct qcow2 *q);
 /** qcow2_set_dirty() - in memory and in the header; lock held */
 int qcow2_set_dirty(struct qcow2 *q, bool dirty);
@@ -277,7 +289,8 @@ int qcow2_cache_init(struct qcow2 *q);
  * @q: the image
  * @all: also refcounts that a lazy image may keep back
  *
- * On return all writes that ended before the call are stable, and space that nobody uses is free again.
+ * On return all writes that ended before the call are stable, and space that nobody uses is
+ * free again.
  */
 int qcow2_sync(struct qcow2 *q, bool all);
 void qcow2_table_dirty(struct qcow2 *q, struct table *t, u32 index);
@@ -324,7 +337,10 @@ void qcow2_free_drop(struct qcow2 *q);
 enum entry_kind { ENTRY_ABSENT, ENTRY_DATA, ENTRY_PLAIN_ZERO, ENTRY_ALLOC_ZERO, ENTRY_PACKED };
 /** qcow2_entry_kind() - what an L2 entry says; -EIO: it is not valid */
 int qcow2_entry_kind(const struct qcow2 *q, u64 entry, enum entry_kind *kind);
-/** qcow2_packed_range() - where the compressed data of an entry is, in whole sectors but for its start */
+/**
+ * qcow2_packed_range() - where the compressed data of an entry is, in whole sectors but for
+ * its start
+ */
 void qcow2_packed_range(const struct qcow2 *q, u64 entry, u64 *offset, u64 *len);
 /**
  * qcow2_entries() - L2 entries of guest clusters
@@ -335,7 +351,10 @@ void qcow2_packed_range(const struct qcow2 *q, u64 entry, u64 *offset, u64 *len)
  * @page: their page or NULL
  */
 int qcow2_entries(struct qcow2 *q, u64 cluster, u64 **entries, u64 *nr, struct page **page);
-/** qcow2_entries_for_write() - the same, where they may be changed: the L2 table is allocated or copied */
+/**
+ * qcow2_entries_for_write() - the same, where they may be changed: the L2 table is allocated
+ * or copied
+ */
 int qcow2_entries_for_write(struct qcow2 *q, u64 cluster, u64 **entries, u64 *nr,
 			    struct page **page);
 /** qcow2_free_entry() - drop the references of an L2 entry that has been replaced */
@@ -345,10 +364,16 @@ void qcow2_free_entry(struct qcow2 *q, u64 entry, bool punch);
 /** qcow2_enter() - begin to rely on the mapping; qcow2_leave() ends it */
 void qcow2_enter(struct qcow2 *q);
 void qcow2_leave(struct qcow2 *q);
-/** qcow2_begin_exclusive() - wait until nobody does, keep others out; both locks free; returns with none */
+/**
+ * qcow2_begin_exclusive() - wait until nobody does, keep others out; both locks free; returns
+ * with none
+ */
 void qcow2_begin_exclusive(struct qcow2 *q);
 void qcow2_end_exclusive(struct qcow2 *q);
-/** struct mapping - an extent of the disk; @host for ENTRY_DATA and ENTRY_ALLOC_ZERO, @entry for ENTRY_PACKED */
+/**
+ * struct mapping - an extent of the disk; @host for ENTRY_DATA and ENTRY_ALLOC_ZERO, @entry
+ * for ENTRY_PACKED
+ */
 struct mapping {
 	enum entry_kind kind;
 	bool copied;
@@ -398,9 +423,15 @@ int qcow2_refs_init(struct qcow2 *q, struct refs *refs, struct block_check *resu
 void qcow2_refs_drop(struct refs *refs);
 u32 qcow2_refs_get(const struct refs *refs, u64 cluster);
 int qcow2_refs_set(struct refs *refs, u64 cluster, u32 count);
-/** qcow2_refs_next() - the first cluster from @cluster on that may be counted; @end if there is none */
+/**
+ * qcow2_refs_next() - the first cluster from @cluster on that may be counted; @end if there is
+ * none
+ */
 u64 qcow2_refs_next(const struct refs *refs, u64 cluster);
-/** qcow2_ref() - count a reference; a fault if it lies outside the file. @what it is, for the report */
+/**
+ * qcow2_ref() - count a reference; a fault if it lies outside the file. @what it is, for the
+ * report
+ */
 void qcow2_ref(struct qcow2 *q, struct refs *refs, u64 offset, u64 len, const char *what);
 /**
  * qcow2_ref_tree() - count L2 tables and data clusters of an L1 table
@@ -444,7 +475,8 @@ struct new_state {
 /**
  * qcow2_switch() - replace the metadata by one write of the header
  *
- * Writes L1 table, COPIED bits, snapshot table and refcounts that fit @state to places that are free,
+ * Writes L1 table, COPIED bits, snapshot table and refcounts that fit @state to places that
+ * are free,
  * then the header. Exclusive use, flush_lock and lock held, nothing dirty. 0 or a negative errno:
  * then the image is as it was.
  */
@@ -457,7 +489,10 @@ void qcow2_end_switch(struct qcow2 *q);
 int qcow2_check(struct block *blk, unsigned int repair, struct block_check *result);
 int qcow2_load_snapshots(struct qcow2 *q);
 void qcow2_drop_snapshots(struct qcow2_snapshot *list, unsigned int nr);
-/** qcow2_pack_snapshots() - the table as it is stored; NULL: out of memory or over MAX_SNAPSHOT_BYTES */
+/**
+ * qcow2_pack_snapshots() - the table as it is stored; NULL: out of memory or over
+ * MAX_SNAPSHOT_BYTES
+ */
 u8 *qcow2_pack_snapshots(const struct qcow2_snapshot *list, unsigned int nr, u64 *len);
 int qcow2_create(struct host_file *file, const struct block_create *create);
 int qcow2_resize(struct block *blk, u64 size);

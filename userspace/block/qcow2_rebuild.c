@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Replaces the metadata of an image as a whole: new tables and refcounts go to clusters that neither
- * the old nor the new state uses, and one write of the header's first sector switches over. So
- * snapshots, growing and repairs are done or not begun, whenever the program is killed.
+ * Replaces the metadata of an image as a whole: new tables and refcounts go to clusters that
+ * neither the old nor the new state uses, and one write of the header's first sector switches
+ * over. So snapshots, growing and repairs are done or not begun, whenever the program is killed.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -242,7 +242,10 @@ static int place_reftable(struct rebuild *r)
 	return take(r, r->reftable_clusters, &r->reftable_offset);
 }
 
-/* Places for the refcount blocks and their table, which themselves have refcounts: until all fits. */
+/*
+ * Places for the refcount blocks and their table, which themselves have refcounts: until all
+ * fits.
+ */
 static int place_refblocks(struct rebuild *r)
 {
 	bool again = true;

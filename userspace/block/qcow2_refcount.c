@@ -128,103 +128,120 @@ int qcow2_grow_file(struct qcow2 *q, u64 end)
 	return 0;
 }
 
-/*
- * Move the refcount table to where it can be larger: behind everything that it covers now, followed by the
- * refcount blocks for itself. Those clusters are free, because nothing covers them.
+/**
+ * struct growth - a refcount table in a new place
+ * @table: it
+ * @first: the host cluster where it begins; its own refcount blocks follow
+ * @clusters: its clusters
+ * @blocks: refcount blocks that are new: for itself and for them
  */
-static int grow_reftable(struct qcow2 *q, u64 want)
-{
-	u64 size = q->reftable.size, first = size << q->refblock_bits, per_block, blocks, i;
-	u64 per_cluster = q->cluster_size / sizeof(u64), clusters;
-	u64 old_first = q->reftable.offset >> q->cluster_bits;
-	u64 old_clusters = clusters_for(q, table_bytes(&q->reftable));
-	struct table new = { .type = META_REFTABLE }, old = q->reftable;
-	u64 *disk = NULL;
-	bool in_meta = false;
-	u8 *block = NULL;
-	int ret;
+struct growth {
+	struct table table;
+	u64 first, clusters, blocks;
+};
 
-	per_block = 1ULL << q->refblock_bits;
+/* Behind everything that the table covers now, where no cluster can be in use. */
+static int plan_growth(const struct qcow2 *q, u64 want, struct growth *g)
+{
+	u64 per_block = 1ULL << q->refblock_bits, per_cluster = q->cluster_size / sizeof(u64);
+	u64 size = q->reftable.size;
+
+	g->first = size << q->refblock_bits;
 	size = want + 1 > size + size / 2 ? want + 1 : size + size / 2;
 	do {
 		size = (size + per_cluster) / per_cluster * per_cluster;
-		clusters = size / per_cluster;
-		for (blocks = 1; blocks * per_block < clusters + blocks; blocks++)
+		g->clusters = size / per_cluster;
+		for (g->blocks = 1; g->blocks * per_block < g->clusters + g->blocks; g->blocks++)
 			;
-	} while (q->reftable.size + blocks > size);
+	} while (q->reftable.size + g->blocks > size);
 	if (size * sizeof(u64) > MAX_REFTABLE_BYTES ||
-	    (first + clusters + blocks) << q->cluster_bits > MAX_HOST_OFFSET)
+	    (g->first + g->clusters + g->blocks) << q->cluster_bits > MAX_HOST_OFFSET)
 		return -ENOSPC;
-	ret = qcow2_grow_file(q, (first + clusters + blocks) << q->cluster_bits);
-	if (!ret)
-		ret = qcow2_reserve_free(q, 1);
-	if (ret)
-		return ret;
-	new.offset = first << q->cluster_bits;
-	new.size = (u32)size;
-	new.entries = calloc(size, sizeof(u64));
-	new.dirty = calloc(size * sizeof(u64) / q->page_size, sizeof(bool));
-	disk = qcow2_alloc_buffer(size * sizeof(u64));
-	block = qcow2_alloc_buffer(q->cluster_size);
-	if (!new.entries || !new.dirty || !disk || !block) {
-		ret = -ENOMEM;
-		goto fail;
-	}
-	memcpy(new.entries, old.entries, table_bytes(&old));
-	for (i = 0; i < blocks; i++) {
-		u64 at = (first + clusters + i) << q->cluster_bits, n;
+	g->table.type = META_REFTABLE;
+	g->table.offset = g->first << q->cluster_bits;
+	g->table.size = (u32)size;
+	g->table.entries = calloc(size, sizeof(u64));
+	g->table.dirty = calloc(size * sizeof(u64) / q->page_size, sizeof(bool));
+	if (!g->table.entries || !g->table.dirty)
+		return -ENOMEM;
+	memcpy(g->table.entries, q->reftable.entries, table_bytes(&q->reftable));
+	return 0;
+}
+
+/* Write the blocks and the table, and make them stable. */
+static int write_growth(struct qcow2 *q, struct growth *g)
+{
+	u64 per_block = 1ULL << q->refblock_bits, used = g->clusters + g->blocks, i, n;
+	u64 *disk = qcow2_alloc_buffer(table_bytes(&g->table));
+	u8 *block = qcow2_alloc_buffer(q->cluster_size);
+	int ret = disk && block ? 0 : -ENOMEM;
+
+	for (i = 0; !ret && i < g->blocks; i++) {
+		u64 at = (g->first + g->clusters + i) << q->cluster_bits;
 
 		memset(block, 0, q->cluster_size);
-		for (n = 0; n < per_block && i * per_block + n < clusters + blocks; n++)
+		for (n = 0; n < per_block && i * per_block + n < used; n++)
 			qcow2_put_count(block, n, q->refcount_order, 1);
 		ret = host_file_write(q->file, block, q->cluster_size, at);
-		if (ret)
-			goto fail;
-		new.entries[old.size + i] = at;
+		g->table.entries[q->reftable.size + i] = at;
 	}
-	for (i = 0; i < size; i++)
-		disk[i] = htobe64(new.entries[i]);
-	ret = host_file_write(q->file, disk, size * sizeof(u64), new.offset);
+	for (i = 0; !ret && i < g->table.size; i++)
+		disk[i] = htobe64(g->table.entries[i]);
+	if (!ret)
+		ret = host_file_write(q->file, disk, table_bytes(&g->table), g->table.offset);
+	free(disk);
+	free(block);
+	return ret ? ret : host_file_flush(q->file);
+}
+
+/* Move the refcount table to where it can be larger; the header switches over. */
+static int grow_reftable(struct qcow2 *q, u64 want)
+{
+	struct table old = q->reftable;
+	struct growth g = { .blocks = 0 };
+	u64 used = 0, i;
+	int ret = plan_growth(q, want, &g);
+
+	if (!ret)
+		ret = qcow2_grow_file(q, (g.first + g.clusters + g.blocks) << q->cluster_bits);
+	if (!ret)
+		ret = qcow2_reserve_free(q, 1);
+	if (!ret)
+		ret = write_growth(q, &g);
 	if (!ret) {
-		in_meta = true;
-		ret = qcow2_meta_add(q, new.offset, (clusters + blocks) << q->cluster_bits,
-				     META_REFBLOCK);
+		used = g.clusters + g.blocks;
+		ret = qcow2_meta_add(q, g.table.offset, g.clusters << q->cluster_bits,
+				     META_REFTABLE);
 	}
 	if (!ret)
-		ret = host_file_flush(q->file);
-	if (ret)
-		goto fail;
-	q->reftable = new;
-	ret = qcow2_write_header(q);
-	if (ret) {
+		ret = qcow2_meta_add(q, (g.first + g.clusters) << q->cluster_bits,
+				     g.blocks << q->cluster_bits, META_REFBLOCK);
+	if (!ret) {
+		q->reftable = g.table;
+		ret = qcow2_write_header(q);
+	}
+	if (!ret) {
+		free(old.entries);
+		free(old.dirty);
+		qcow2_free(q, old.offset >> q->cluster_bits, clusters_for(q, table_bytes(&old)),
+			   false);
+		return 0;
+	}
+	if (q->reftable.offset != old.offset) {
 		/* If nobody knows which one the file has, change nothing any more. */
 		q->reftable = old;
 		q->corrupt |= !!qcow2_write_header(q);
-		goto fail;
 	}
-	for (i = 0; i < clusters; i++) {
-		qcow2_meta_remove(q, first + i);
-		(void)qcow2_meta_add(q, (first + i) << q->cluster_bits, 1, META_REFTABLE);
-	}
-	free(old.entries);
-	free(old.dirty);
-	free(disk);
-	free(block);
-	qcow2_free(q, old_first, old_clusters, false);
-	return 0;
-fail:
-	for (i = 0; in_meta && i < clusters + blocks; i++)
-		qcow2_meta_remove(q, first + i);
-	free(new.entries);
-	free(new.dirty);
-	free(disk);
-	free(block);
+	for (i = 0; i < used; i++)
+		qcow2_meta_remove(q, g.first + i);
+	free(g.table.entries);
+	free(g.table.dirty);
 	return ret;
 }
 
 /*
- * A refcount block for @cluster, in @cluster itself: it is free, as all clusters without a block. The
- * table's entry is written later (qcow2_flush.c), the block before it.
+ * A refcount block for @cluster, in @cluster itself: it is free, as all clusters without a
+ * block. The table's entry is written later (qcow2_flush.c), the block before it.
  */
 static int add_refblock(struct qcow2 *q, u64 cluster)
 {

@@ -127,7 +127,8 @@ static void ref_entry(struct qcow2 *q, struct refs *refs, u64 entry, bool active
 		qcow2_packed_range(q, entry, &offset, &len);
 	/* The last sector of compressed data may reach behind the end of the file. */
 	if (kind == ENTRY_PACKED && len > 1 &&
-	    (offset + len - 1) >> q->cluster_bits == refs->nr && offset >> q->cluster_bits < refs->nr)
+	    (offset + len - 1) >> q->cluster_bits == refs->nr &&
+	    offset >> q->cluster_bits < refs->nr)
 		len = (refs->nr << q->cluster_bits) - offset;
 	qcow2_ref(q, refs, offset, len, "guest cluster outside the file");
 	if (!active)

@@ -2,8 +2,9 @@
 /*
  * Internal snapshots: the table of them in the file, making, applying and deleting one.
  *
- * qcow2 specification, "Snapshots". A snapshot is an L1 table of its own whose L2 tables and clusters
- * have one reference more; the references are counted anew and written by qcow2_switch().
+ * qcow2 specification, "Snapshots". A snapshot is an L1 table of its own whose L2 tables and
+ * clusters have one reference more; the references are counted anew and written by
+ * qcow2_switch().
  */
 #include <errno.h>
 #include <stdio.h>

@@ -81,8 +81,8 @@ int qcow2_entries(struct qcow2 *q, u64 cluster, u64 **entries, u64 *nr, struct p
 }
 
 /*
- * A new L2 table, with the content of the one at @old or empty. It is complete in the file before the L1 entry
- * can be: that is written after the next fdatasync.
+ * A new L2 table, with the content of the one at @old or empty. It is complete in the file
+ * before the L1 entry can be: that is written after the next fdatasync.
  */
 static int new_l2(struct qcow2 *q, u64 index, u64 old)
 {

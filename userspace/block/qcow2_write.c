@@ -19,8 +19,8 @@
  * @offset: on the disk
  * @len: bytes
  * @host: where it goes in the file, clusters and all: the place of @offset
- * @old: the first old L2 entries of a new run are in @entries, @clusters of them
  * @first: host cluster of a new run
+ * @clusters: its clusters; 0: the part is written in place
  * @fresh: the new clusters read as zeroes
  * @reuse: the cluster is the image's already, but marked as zeroes
  */
@@ -306,7 +306,8 @@ int qcow2_writev(struct block *blk, const struct iovec *iov, unsigned int nr, u6
 	qcow2_enter(q);
 	while (!ret && done < len) {
 		struct write w = {
-			.iov = iov, .nr = nr, .at = done, .offset = offset + done, .len = len - done,
+			.iov = iov, .nr = nr, .at = done,
+			.offset = offset + done, .len = len - done,
 		};
 
 		ret = write_part(q, &w);

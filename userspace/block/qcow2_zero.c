@@ -41,7 +41,10 @@ static int wiped(struct qcow2 *q, u64 cluster, u64 entry, enum wipe wipe, u64 *n
 	return 0;
 }
 
-/* Lock held. Up to @max clusters whose entries are together; returns how many, or a negative errno. */
+/*
+ * Lock held. Up to @max clusters whose entries are together; returns how many, or a negative
+ * errno.
+ */
 static s64 wipe_some(struct qcow2 *q, u64 first, u64 max, enum wipe wipe)
 {
 	u64 nr, i, *entries, new, old;
