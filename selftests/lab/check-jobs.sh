@@ -10,7 +10,7 @@
 jobs_of_lane() {
 	case "$lane" in
 	native) echo "minikvm-smp boot stock fuzz packages" ;;
-	*) echo "qemu qemu-stock compat-stock compat-minikvm boot minikvm-smp minikvm stock net minikvm-newer calls boot-stock net-stock lab fuzz packages" ;;
+	*) echo "qemu qemu-stock compat-stock compat-minikvm boot debian minikvm-smp minikvm stock net minikvm-newer calls boot-stock net-stock lab fuzz packages" ;;
 	esac
 }
 
@@ -177,9 +177,13 @@ job_boot_stock() {
 	run_tap boot-stock "$dir" 1500 --lane svm --kver "$kver" --mem 1536 --module kvm-amd
 }
 
+# mkvm loads it by name, so the lab does not see that it is needed.
+find_libslirp() { ldconfig -p | sed -n 's/.*libslirp\.so\.0 .*x86-64.* => //p' | head -n 1; }
+
 # Debian guests on networks, see net-cases.sh. usage: run_net JOB ACCEL SECONDS CASES LAB-ARGUMENT...
 run_net() {
 	local job=$1 accel=$2 limit=$3 cases=$4 dir=$work/$1 libslirp
+	libslirp=$(find_libslirp)
 	shift 4
 	mkdir -p "$dir"
 	cp "$top/userspace/mkvm" "$top"/selftests/boot/net-{cases,guest}.sh "$dir/"
@@ -187,7 +191,6 @@ run_net() {
 	cp "$guest_root" "$dir/guest-root.img"
 	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"
 	echo "$limit boot/net ACCEL=$accel LIMIT=$((limit / 3)) sh ./net-cases.sh $cases" >"$dir/tap.list"
-	libslirp=$(ldconfig -p | sed -n 's/.*libslirp\.so\.0 .*x86-64.* => //p' | head -n 1)
 	run_tap "$job" "$dir" "$((limit + 100))" --lane "$lane" --kver "$kver" --mem 1280 --cpus 2 \
 		--ship-module tun --ship-module bridge --ship-module macvtap --ship-module dummy \
 		--file "$libslirp:$libslirp" "$@"
@@ -197,6 +200,26 @@ job_net() { run_net net minikvm 1500 "user bridge" --module "$module $(minikvm_p
 job_net_stock() {
 	local lane=svm
 	run_net net-stock kvm 900 "macvtap stream" --module kvm-amd
+}
+
+# A Debian system with systemd, installed by mkvm-debian-image into a compressed qcow2 image.
+job_debian() {
+	local dir=$work/debian libslirp
+	libslirp=$(find_libslirp)
+	mkdir -p "$dir" "$state/check"
+	if ! MKVM=$top/userspace/mkvm "$top/userspace/mkvm-debian-image" --no-kernel --compress --size 800M --include busybox \
+		--run "$top/selftests/boot/debian/inside.sh" "$dir/debian.qcow2" >"$state/check/debian-image.log" 2>&1; then
+		echo "  FAIL  [debian] the image cannot be made"
+		sed 's/^/    /' "$state/check/debian-image.log"
+		echo "counts 0 1 0"
+		return
+	fi
+	cp "$top/userspace/mkvm" "$top/selftests/boot/debian/run.sh" "$dir/"
+	cp "$guest_initramfs" "$dir/guest-initramfs"
+	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"
+	echo "900 boot/debian-image sh ./run.sh" >"$dir/tap.list"
+	run_tap debian "$dir" 1200 --lane "$lane" --kver "$kver" --mem 1400 --file "$libslirp:$libslirp" \
+		--module "$module $(minikvm_params)"
 }
 
 # The lab itself: a test that cannot fail proves nothing.
