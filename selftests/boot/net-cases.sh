@@ -95,7 +95,7 @@ user_case() {
 bridge_case() {
 	brctl addbr lab-br && ip addr add 10.9.0.254/24 dev lab-br && ip link set lab-br up
 	point $? "the host has a bridge"
-	tunctl -b -t mine0 >/dev/null && brctl addif lab-br mine0 && ip link set mine0 up
+	tunctl -t mine0 >/dev/null && brctl addif lab-br mine0 && ip link set mine0 up
 	point $? "and a tap on it"
 	start a 10.9.0.1 10.9.0.2:80 -smp 2 -netdev tap,id=n,br=lab-br,queues=2 \
 		-device virtio-net-pci,netdev=n,mac=52:54:00:00:09:01
