@@ -13,3 +13,5 @@ while [ ! -s /tmp/pressed ]; do
 done
 # struct input_event: the time, then type, code and value.
 echo "key=$(hexdump -s 16 -n 8 -e '8/1 "%02x"' /tmp/pressed)"
+# The end of this session hangs the terminal up, with what it has not sent yet.
+sleep 1
