@@ -118,7 +118,8 @@ is 143; point $? "it can be stopped while nobody reads its output"
 ip link set lo up 2>/dev/null
 patience=30
 start flood -serial tcp:127.0.0.1:7070,server=on,wait=off
-[ "$(nc 127.0.0.1 7070 </dev/null | head -c 5)" = xxxxx ] && kill -0 $pid
+# A client that has nothing more to say has left.
+[ "$(sleep 5 | nc 127.0.0.1 7070 | head -c 5)" = xxxxx ] && kill -0 $pid
 point $? "a console on a socket shows what is said"
 kill -TERM $pid
 finish
