@@ -98,7 +98,7 @@ while read -r word rest <&3; do
 	host) host=$rest ;;
 	exit) want_exit=$rest ;;
 	told) want_told=$rest ;;
-	expect|says|sum|again) printf '%s\n' "$word $rest" >>"$work/expect" ;;
+	expect|says|sum|sound|again) printf '%s\n' "$word $rest" >>"$work/expect" ;;
 	*) echo "Bail out! cases.cfg: unknown word '$word'"; exit 1 ;;
 	esac
 done 3<cases.cfg
