@@ -406,7 +406,8 @@ static int op_snapshot(struct block *b)
 		if (ret == -ERANGE)
 			return 0;	/* many compressed clusters in one */
 	} else if (rnd(2)) {
-		for (i = 0; i < size / SECTOR; i++)
+		/* The disk may become larger by it. */
+		for (i = 0; i < snap.size / SECTOR; i++)
 			allow(i, snap.tags[i]);
 		ret = qcow2_snapshot_apply(b, "one");
 		if (!ret) {
