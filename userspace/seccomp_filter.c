@@ -181,9 +181,6 @@ static int add_rules(scmp_filter_ctx ctx, u32 kind)
 	/* Its flags are in memory, where a filter cannot see them: the C library falls back to clone. */
 	if (!err && (PARENTS & kind))
 		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	/* The C library asks for the policy of overcommitment when it gives memory back; it copes. */
-	if (!err && !((MAIN | USERNET) & kind))
-		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0);
 	return err;
 }
 
