@@ -592,12 +592,13 @@ static int vdi_check(struct block *blk, unsigned int repair, struct block_check 
 			vdi->header.blocks_allocated = le;
 			vdi->next = highest;
 			result->corruptions_fixed++;
+			counted = highest;
 		} else {
 			result->corruptions++;
 		}
-	} else if (counted > used) {
-		result->leaks += counted - used;
 	}
+	if (counted > used && !result->corruptions)
+		result->leaks += counted - used;
 	return 0;
 }
 
