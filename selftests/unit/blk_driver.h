@@ -14,7 +14,7 @@
 #include "tap.h"
 #include "virtio/blk.h"
 #include "virtio/device.h"
-#include "virtio/pci.h"
+#include "virtio_bus.h"
 
 #define RAM_SIZE	0x80000ULL
 #define SECTORS		64
@@ -42,7 +42,6 @@
 
 static struct machine m;
 static struct config cfg;
-static struct virtio_dev *dev;
 static const struct device_ops *ops;
 static void *disk;
 static _Thread_local unsigned int cur;
@@ -81,43 +80,6 @@ void control_event(struct machine *machine, const char *name, const char *format
 	(void)machine;
 	(void)format;
 	nr_events += !strcmp(name, "BLOCK_IO_ERROR");
-}
-
-static void interrupt(void *opaque, unsigned int queue)
-{
-	(void)opaque;
-	(void)queue;
-}
-
-static void config_interrupt(void *opaque)
-{
-	(void)opaque;
-}
-
-static const struct virtio_transport transport = {
-	.queue_interrupt = interrupt, .config_interrupt = config_interrupt,
-};
-
-struct virtio_pci *virtio_pci_create(struct machine *machine, struct virtio_dev *d, u32 class_code)
-{
-	(void)machine;
-	(void)class_code;
-	d->transport = &transport;
-	dev = d;
-	return (struct virtio_pci *)d;
-}
-
-void virtio_pci_destroy(struct virtio_pci *vpci)
-{
-	(void)vpci;
-}
-
-void virtio_pci_reset(struct virtio_pci *vpci)
-{
-	(void)vpci;
-	pthread_mutex_lock(&dev->lock);
-	virtio_reset(dev);
-	pthread_mutex_unlock(&dev->lock);
 }
 
 static u8 *at(gpa_t gpa)

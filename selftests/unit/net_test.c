@@ -15,7 +15,7 @@
 #include "sandbox.h"
 #include "tap.h"
 #include "virtio/net.h"
-#include "virtio/pci.h"
+#include "virtio_bus.h"
 
 #define RAM_SIZE	0x400000ULL
 #define RING(q)		(0x1000ULL + (q) * 0x4000ULL)	/* descriptors; rings behind them */
@@ -31,14 +31,12 @@
 
 static struct machine m;
 static struct config cfg;
-static struct virtio_dev *dev;
 static const struct device_ops *ops;
 static void *nic;
 static struct tap *host;		/* the back end */
 static int wire[PAIRS];			/* its other ends */
 static u64 offloads;
 static unsigned int queues;
-static atomic_uint nr_interrupts, nr_config_interrupts;
 static unsigned int nr_desc[2 * PAIRS + 1];
 static u16 avail_idx[2 * PAIRS + 1];
 static u64 next_buffer;
@@ -96,45 +94,6 @@ int link_set_up(const char *name, bool up) { (void)name; (void)up; return 0; }
 int link_get_mac(const char *name, u8 *mac) { (void)name; (void)mac; return 0; }
 int link_set_mac(const char *name, const u8 *mac) { (void)name; (void)mac; return 0; }
 int link_join_bridge(const char *bridge, const char *name) { (void)bridge; (void)name; return 0; }
-
-static void interrupt(void *opaque, unsigned int queue)
-{
-	(void)opaque;
-	(void)queue;
-	nr_interrupts++;
-}
-
-static void config_interrupt(void *opaque)
-{
-	(void)opaque;
-	nr_config_interrupts++;
-}
-
-static const struct virtio_transport transport = {
-	.queue_interrupt = interrupt, .config_interrupt = config_interrupt,
-};
-
-struct virtio_pci *virtio_pci_create(struct machine *machine, struct virtio_dev *d, u32 class_code)
-{
-	(void)machine;
-	(void)class_code;
-	d->transport = &transport;
-	dev = d;
-	return (struct virtio_pci *)d;
-}
-
-void virtio_pci_destroy(struct virtio_pci *vpci)
-{
-	(void)vpci;
-}
-
-void virtio_pci_reset(struct virtio_pci *vpci)
-{
-	(void)vpci;
-	pthread_mutex_lock(&dev->lock);
-	virtio_reset(dev);
-	pthread_mutex_unlock(&dev->lock);
-}
 
 static int set_offloads(struct net_backend *nb, u64 features)
 {

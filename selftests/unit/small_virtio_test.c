@@ -16,7 +16,7 @@
 #include "tap.h"
 #include "virtio/console.h"
 #include "virtio/device.h"
-#include "virtio/pci.h"
+#include "virtio_bus.h"
 #include "virtio/rng.h"
 
 #define RAM_SIZE	0x80000ULL
@@ -31,7 +31,6 @@
 
 static struct machine m;
 static struct config cfg;
-static struct virtio_dev *dev;
 static const struct device_ops *ops;
 static void *device;
 static u16 avail_idx[2];
@@ -117,43 +116,6 @@ void chardev_attach(struct chardev *chr, const struct chardev_frontend *f, void 
 	(void)chr;
 	frontend = f;
 	frontend_opaque = opaque;
-}
-
-static void interrupt(void *opaque, unsigned int queue)
-{
-	(void)opaque;
-	(void)queue;
-}
-
-static void config_interrupt(void *opaque)
-{
-	(void)opaque;
-}
-
-static const struct virtio_transport transport = {
-	.queue_interrupt = interrupt, .config_interrupt = config_interrupt,
-};
-
-struct virtio_pci *virtio_pci_create(struct machine *machine, struct virtio_dev *d, u32 class_code)
-{
-	(void)machine;
-	(void)class_code;
-	d->transport = &transport;
-	dev = d;
-	return (struct virtio_pci *)d;
-}
-
-void virtio_pci_destroy(struct virtio_pci *vpci)
-{
-	(void)vpci;
-}
-
-void virtio_pci_reset(struct virtio_pci *vpci)
-{
-	(void)vpci;
-	pthread_mutex_lock(&dev->lock);
-	virtio_reset(dev);
-	pthread_mutex_unlock(&dev->lock);
 }
 
 static u8 *at(gpa_t gpa)
