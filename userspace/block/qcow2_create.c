@@ -281,11 +281,10 @@ static int map_all(struct qcow2 *q, unsigned int preallocation)
 
 static int make(struct qcow2 *q, const struct options *o, const struct block_create *create)
 {
-	u64 need = clusters_for(q, create->size), *l1 = NULL;
+	u64 need = qcow2_l1_size(q, create->size), *l1 = NULL;
 	struct new_state state = { .size = create->size };
 	int ret;
 
-	need = (need >> q->l2_bits) + !!(need & ((1ULL << q->l2_bits) - 1));
 	if (need > MAX_L1_BYTES / sizeof(u64))
 		return report("disk %s: %llu bytes are too many for clusters of %u bytes",
 			      q->file->path, create->size, q->cluster_size);

@@ -245,8 +245,7 @@ static int parse_places(struct qcow2 *q, const u8 *h)
 	q->snapshots_offset = get_be64(h + H_SNAPSHOTS_OFFSET);
 	if (q->image_size > MAX_IMAGE_SIZE)
 		return refuse(q, "its size is impossible");
-	need = clusters_for(q, q->image_size);
-	need = (need >> q->l2_bits) + !!(need & ((1ULL << q->l2_bits) - 1));
+	need = qcow2_l1_size(q, q->image_size);
 	if (need > q->l1.size)
 		return report("disk %s: its L1 table has %u entries; its size needs %llu",
 			      q->file->path, q->l1.size, need);

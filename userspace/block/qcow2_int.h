@@ -208,6 +208,14 @@ static inline u64 clusters_for(const struct qcow2 *q, u64 bytes)
 	return (bytes >> q->cluster_bits) + !!(bytes & (q->cluster_size - 1));
 }
 
+/* How many L1 entries a disk of that many bytes needs. */
+static inline u64 qcow2_l1_size(const struct qcow2 *q, u64 bytes)
+{
+	u64 clusters = clusters_for(q, bytes);
+
+	return (clusters >> q->l2_bits) + !!(clusters & ((1ULL << q->l2_bits) - 1));
+}
+
 static inline u64 table_bytes(const struct table *t)
 {
 	return (u64)t->size * sizeof(u64);

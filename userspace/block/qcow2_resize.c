@@ -11,12 +11,11 @@
 
 static int grow_l1(struct qcow2 *q, u64 size)
 {
-	u64 need = clusters_for(q, size);
+	u64 need = qcow2_l1_size(q, size);
 	struct new_state state;
 	u64 *l1;
 	int ret;
 
-	need = (need >> q->l2_bits) + !!(need & ((1ULL << q->l2_bits) - 1));
 	if (need <= q->l1.size)
 		return 0;
 	if (need > MAX_L1_BYTES / sizeof(u64))

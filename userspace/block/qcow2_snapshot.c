@@ -268,8 +268,7 @@ int qcow2_snapshot_apply(struct block *blk, const char *which)
 	s = &q->snapshots[index];
 	state = present(q);
 	state.size = s->disk_size;
-	need = clusters_for(q, s->disk_size);
-	need = (need >> q->l2_bits) + !!(need & ((1ULL << q->l2_bits) - 1));
+	need = qcow2_l1_size(q, s->disk_size);
 	if (need < s->l1_size)
 		need = s->l1_size;
 	if (need > MAX_L1_BYTES / sizeof(u64) || s->disk_size > MAX_IMAGE_SIZE) {
