@@ -312,6 +312,30 @@ static void test_overlap(void)
 	       "two tables in one cluster: not opened for writing");
 }
 
+/* What was not written when an image was found damaged is not taken from its repaired counts. */
+static void test_repair_while_open(void)
+{
+	struct block_check r = { .corruptions = 1 }, after = { .corruptions = 1 };
+	struct block *blk;
+	u8 buf[512] = { 7 };
+	int ret;
+
+	make("cluster_size=4k");
+	patch(first_l2(), peek(H_L1_OFFSET, 8) | ENTRY_COPIED, 8);
+	blk = open_image(false, false);
+	ret = blk ? block_discard(blk, 8192, 8192) : -1;
+	tap_ok(!ret && block_write(blk, buf, 512, 0) == -EIO, "damage is found after a discard");
+	ret = blk ? blk->format->check(blk, BLOCK_REPAIR_ALL, &r) : -1;
+	tap_ok(!ret && !r.corruptions && !r.leaks, "repaired by who found it");
+	ret = blk ? blk->format->check(blk, 0, &after) : -1;
+	if (!tap_ok(!ret && !after.corruptions && !after.leaks && !after.check_errors,
+		    "and it stays so when the discard would have been written"))
+		tap_diag("%d: %llu corruptions, %llu leaks", ret, after.corruptions, after.leaks);
+	block_close(blk);
+	after = check(0);
+	tap_ok(!after.corruptions && !after.leaks, "and when it is opened again");
+}
+
 static void test_bad_entries(void)
 {
 	static const u64 entries[] = {
@@ -460,6 +484,7 @@ int main(void)
 	test_feature_bits();
 	test_repair();
 	test_overlap();
+	test_repair_while_open();
 	test_bad_entries();
 	test_options();
 	test_map();

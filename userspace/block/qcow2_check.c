@@ -164,6 +164,16 @@ static int repair_image(struct qcow2 *q, unsigned int repair, struct block_check
 	return ret;
 }
 
+/*
+ * What an image that was found damaged still had in memory is never written: not the tables, and
+ * not the references dropped by them, which would be taken from the repaired refcounts later.
+ */
+static int take_what_the_file_has(struct qcow2 *q)
+{
+	qcow2_free_drop(q);
+	return qcow2_load_tables(q);
+}
+
 int qcow2_check(struct block *blk, unsigned int repair, struct block_check *result)
 {
 	struct qcow2 *q = to_qcow2(blk);
@@ -175,7 +185,10 @@ int qcow2_check(struct block *blk, unsigned int repair, struct block_check *resu
 	ret = qcow2_begin_switch(q);
 	if (ret)
 		return ret;
-	ret = examine(q, result, quiet);
+	if (q->corrupt)
+		ret = take_what_the_file_has(q);
+	if (!ret)
+		ret = examine(q, result, quiet);
 	if (!ret && repair)
 		ret = repair_image(q, repair, result);
 	qcow2_end_switch(q);
