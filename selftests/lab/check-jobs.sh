@@ -235,7 +235,7 @@ run_here() {
 		awk -f "$here/tap-count" -v lane="[host]"
 }
 
-# Two jobs run side by side, so each fuzzer has a processor of its own. It tries what it tried the
-# last time: the checks tell what a change breaks, `make fuzz` looks for what nobody knows.
+# Two jobs run side by side, so each fuzzer has a processor of its own. It begins with the same
+# number and the same inputs each time; threads and time make it go its own way after a while.
 job_fuzz() { run_here fuzz env FUZZ_SECONDS="${FUZZ_SECONDS:-20}" FUZZ_SEED=1 FUZZ_JOBS=1 "$top/selftests/fuzz/run"; }
 job_packages() { run_here packages "$top/packaging/deb-test" "$kver"; }
