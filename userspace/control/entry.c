@@ -205,6 +205,27 @@ bool entry_in_use(const char *name)
 	return used;
 }
 
+pid_t entry_pid(const char *name)
+{
+	char dir[ENTRY_PATH_MAX], file[NAME_MAX_LEN + 16], text[16] = "";
+	int dir_fd, fd;
+	pid_t pid = 0;
+
+	if (!entry_name_valid(name) || !entry_in_use(name) || !entry_dir(dir, sizeof(dir)))
+		return 0;
+	dir_fd = open_dir(dir);
+	if (dir_fd < 0)
+		return 0;
+	snprintf(file, sizeof(file), "%s" LOCK_SUFFIX, name);
+	fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+		pid = (pid_t)strtol(text, NULL, 10);
+	if (fd >= 0)
+		close(fd);
+	close(dir_fd);
+	return pid > 0 ? pid : 0;
+}
+
 static int is_lock(const struct dirent *d)
 {
 	size_t len = strlen(d->d_name), suffix = strlen(LOCK_SUFFIX);

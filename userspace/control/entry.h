@@ -5,6 +5,8 @@
 #ifndef MKVM_CONTROL_ENTRY_H
 #define MKVM_CONTROL_ENTRY_H
 
+#include <sys/types.h>
+
 #include "types.h"
 
 #define ENTRY_PATH_MAX	108		/* of a Unix socket's address, with the terminating zero */
@@ -55,6 +57,9 @@ void entry_release(struct entry *e);
 
 /** entry_in_use() - does a machine of this name run? */
 bool entry_in_use(const char *name);
+
+/** entry_pid() - the process that runs the machine of this name; 0: there is none */
+pid_t entry_pid(const char *name);
 
 /**
  * entry_each() - call @fn for each name that is in use, in alphabetical order
