@@ -19,7 +19,7 @@ J := -j$(shell nproc)
 export LANE
 
 .PHONY: all module userspace selftests run check check-host compat lab bench clean help
-.PHONY: install uninstall deb fuzz
+.PHONY: install uninstall deb fuzz sdm-map
 all: module userspace selftests
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo 'make lab             a shell on the lab host; selftests/lab/lab --help for more'
 	@echo 'make bench           stock KVM and mini-KVM compared, in instructions'
 	@echo 'make fuzz            fuzzers, FUZZ_SECONDS=600 each; TARGETS="ring image-qcow2" for some'
+	@echo 'make sdm-map         Documentation/sdm-map.rst, from the comments of the module'
 	@echo 'make install         mkvm, man pages, completion, udev rule, module source for DKMS (DESTDIR, prefix)'
 	@echo 'make uninstall       what that put there'
 	@echo 'make deb             Debian packages, in deb/'
@@ -100,6 +101,9 @@ compat: need-check
 fuzz:
 	@$(NEED) build fuzz
 	@$(foreach v,FUZZ_SECONDS FUZZ_JOBS,$(if $(value $(v)),$(v)='$(value $(v))')) selftests/fuzz/run $(TARGETS)
+
+sdm-map:
+	@Documentation/make-sdm-map >Documentation/sdm-map.new && mv Documentation/sdm-map.new Documentation/sdm-map.rst
 
 lab: need-lab
 	@:$(run-and-exit $(RUN_ENV) selftests/lab/run-shell)

@@ -169,6 +169,7 @@ void lapic_error(struct lapic *apic, int esr_bit)
 /**
  * lapic_cmci - a machine check was corrected, or needs no action
  * @vcpu: the vCPU, with an in-kernel APIC that has the CMCI entry
+ * SDM: "Corrected Machine Check Error Interrupt".
  */
 void lapic_cmci(struct vcpu *vcpu)
 {
@@ -319,6 +320,7 @@ static bool lapic_apply_base(struct vcpu *vcpu, u64 value)
  *
  * Return: 0; -EINVAL (guest: #GP) for reserved bits, x2APIC mode without CPUID
  * saying so, x2APIC without the enable bit, or a transition not allowed.
+ * SDM: "Extended XAPIC (x2APIC)".
  */
 int lapic_set_base(struct vcpu *vcpu, u64 value, bool host)
 {

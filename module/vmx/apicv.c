@@ -82,6 +82,7 @@ int vmx_apicv_vm_init(struct vm *vm)
  * "TPR shadow": MOV CR8 goes to the in-kernel APIC's register page, and exits
  * only when it drops below the priority of a waiting interrupt. Returns the
  * primary controls for it; the rest is up to vmx_apic_changed().
+ * SDM: "Controls for APIC Virtualization".
  */
 u32 vmx_apicv_init(struct vcpu_vmx *vmx, u32 proc)
 {
@@ -107,6 +108,7 @@ u32 vmx_apicv_init(struct vcpu_vmx *vmx, u32 proc)
  * @vcpu: loaded, with an in-kernel APIC whose interrupts are injected
  * @tpr: the guest's CR8
  * @max_irr: the highest vector requested, -1 none
+ * SDM: "Controls for APIC Virtualization".
  */
 void vmx_update_tpr(struct vcpu *vcpu, int tpr, int max_irr)
 {
@@ -140,6 +142,7 @@ static void load_eoi_exits(struct vcpu *vcpu)
 /**
  * vmx_apic_changed - choose the controls for the APIC's mode
  * @vcpu: loaded, with an in-kernel APIC
+ * SDM: "APIC Virtualization and Virtual Interrupts".
  */
 void vmx_apic_changed(struct vcpu *vcpu)
 {

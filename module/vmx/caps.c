@@ -137,6 +137,7 @@ static void name_missing(const struct control_word *w, u32 missing)
 			       w->title, n->name, w->msr_name, ffs(n->bit) - 1);
 }
 
+/* SDM: "VMX Capability Reporting Facility". */
 static int read_control_word(struct vmx_caps *caps, const struct control_word *w, bool true_ctls)
 {
 	u32 must, may, missing, ctl;
@@ -162,6 +163,7 @@ static const struct bit_name ept_names[] = {
 	{ }
 };
 
+/* SDM: "VMX Capability Reporting Facility". */
 static int read_ept_caps(struct vmx_caps *caps)
 {
 	const struct bit_name *n;
@@ -187,6 +189,7 @@ static int read_ept_caps(struct vmx_caps *caps)
 #define BASIC_MEM_TYPE		GENMASK_ULL(53, 50)
 #define BASIC_MEM_TYPE_WB	6
 
+/* SDM: "VMX Capability Reporting Facility". */
 static int read_basic(struct vmx_caps *caps, u64 *basic)
 {
 	rdmsrl(MSR_IA32_VMX_BASIC, *basic);
@@ -281,6 +284,7 @@ static void report(const struct vmx_caps *caps)
  *
  * Return: 0; -EOPNOTSUPP without VMX, with VMX disabled by the firmware, or
  * without a required control (all named in the log).
+ * SDM: "Discovering Support for VMX".
  */
 int vmx_caps_setup(void)
 {

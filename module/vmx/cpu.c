@@ -90,7 +90,10 @@ static bool module_is_loaded(const char *name)
 #endif
 }
 
-/* Firmware left the switch open: close it with VMX on, as every host does. */
+/*
+ * Firmware left the switch open: close it with VMX on, as every host does.
+ * SDM: "Enabling and Entering VMX Operation".
+ */
 static int feature_control_enable(void)
 {
 	u64 value;
@@ -134,6 +137,7 @@ out:
  * Context: interrupts off or migration disabled.
  * Return: 0; -EBUSY when CR4.VMXE is set already, so another hypervisor holds
  * the CPU; -EIO when the CPU refuses VMX operation or differs from the others.
+ * SDM: "Enabling and Entering VMX Operation".
  */
 int vmx_cpu_enable(void)
 {
@@ -187,6 +191,7 @@ static void vmcs_clear_here(struct vcpu_vmx *vmx)
  * vmx_cpu_disable - leave VMX operation on this CPU
  *
  * Context: interrupts off or migration disabled. No vCPU is in the guest here.
+ * SDM: "VMXOFF-Leave VMX Operation".
  */
 void vmx_cpu_disable(void)
 {
@@ -216,6 +221,7 @@ static void vmcs_clear_ipi(void *data)
  * @vmx: its vCPU, in no guest
  *
  * Context: interrupts on.
+ * SDM: "Software Use of Virtual-Machine Control Structures".
  */
 void vmcs_clear_anywhere(struct vcpu_vmx *vmx)
 {
@@ -233,6 +239,7 @@ void vmcs_clear_anywhere(struct vcpu_vmx *vmx)
  *
  * Context: preemption off, interrupts on. When @vmx->vmcs_cpu was not @cpu
  * the caller has per-CPU fields to write.
+ * SDM: "Software Use of Virtual-Machine Control Structures".
  */
 void vmcs_make_current(struct vcpu_vmx *vmx, int cpu)
 {
@@ -254,6 +261,7 @@ void vmcs_make_current(struct vcpu_vmx *vmx, int cpu)
 /*
  * The kernel is dying (NMI context, any CPU): no VMCS may be written back over
  * the crash kernel's memory, and INIT must work again.
+ * SDM: "VMXOFF-Leave VMX Operation".
  */
 static void emergency_disable(void)
 {

@@ -36,6 +36,7 @@
 /*
  * int vmx_enter_guest(struct enter_ctx *ctx, unsigned long *regs, unsigned int flags)
  * Contract in enter.h.
+ * SDM: "VM Entries".
  */
 SYM_FUNC_START(vmx_enter_guest)
 	push	%rbp
@@ -108,6 +109,7 @@ SYM_FUNC_START(vmx_enter_guest)
 	_ASM_EXTABLE(.Llaunch, .Lfail)
 	_ASM_EXTABLE(.Lwrite_rsp, .Lfail)
 
+/* SDM: "Loading Host State". */
 SYM_INNER_LABEL(vmx_exit_point, SYM_L_GLOBAL)
 	UNWIND_HINT_RESTORE
 	ENDBR

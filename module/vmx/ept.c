@@ -18,6 +18,7 @@
  * ignores the guest's PAT, as on every machine without assigned devices.
  * Write and execute without read is a misconfiguration: the exit comes without
  * a walk, and the CPU never caches the entry.
+ * SDM: "The Extended Page Table Mechanism (EPT)".
  */
 struct mmu_format vmx_ept_format __ro_after_init = {
 	.read		= VMX_EPT_READABLE_MASK,
@@ -50,7 +51,7 @@ void vmx_ept_setup(void)
 	__set_bit(0, vpid_used);
 }
 
-/* "Extended-Page-Table Pointer (EPTP)" */
+/* "Extended-Page-Table Pointer (EPTP)" SDM: "Extended-Page-Table Pointer (EPTP)". */
 static u64 vmx_eptp(struct vm *vm)
 {
 	u64 eptp = vm->mmu.root_hpa | VMX_EPTP_MT_WB | VMX_EPTP_PWL_4;
@@ -70,6 +71,7 @@ void vmx_ept_load(struct vcpu_vmx *vmx)
  *
  * Return: the VPID, or 0: none left, or none on this CPU; then every entry and
  * exit drops the translations, which is slow but right.
+ * SDM: "Virtual-Processor Identifier (VPID)".
  */
 u16 vpid_alloc(void)
 {
@@ -102,6 +104,7 @@ void vpid_free(u16 vpid)
  *
  * Context: preemption on or off; translations of other CPUs are dropped when
  * their vCPUs take the same request, or move.
+ * SDM: "Caching Translation Information".
  */
 void vmx_flush_tlb(struct vcpu *vcpu)
 {
@@ -114,6 +117,7 @@ void vmx_flush_tlb(struct vcpu *vcpu)
 /**
  * vmx_flush_tlb_guest - drop what this CPU cached of the guest's own paging
  * @vcpu: the vCPU
+ * SDM: "Caching Translation Information".
  */
 void vmx_flush_tlb_guest(struct vcpu *vcpu)
 {

@@ -32,6 +32,7 @@ struct exit_entry {
  * The contract of a handler: it returns EXIT_RESUME to enter the guest again,
  * EXIT_TO_USER with vcpu->run filled in, or EXIT_FAIL with vcpu->run_errno set.
  * It moves RIP itself, with vmx_skip_insn(), when the instruction is done.
+ * SDM: "VMX Basic Exit Reasons".
  */
 static const struct exit_entry exit_table[] = {
 	[EXIT_REASON_EXCEPTION_NMI]	= { exit_exception, "exception or NMI", .event = true },
@@ -148,6 +149,7 @@ void vmx_get_exit_info(struct vcpu *vcpu, struct exit_info *info)
  * Return: EXIT_TO_USER, MINIKVM_INTERNAL_ERROR_DELIVERY_EV with the vectoring
  * information, exit reason, qualification, for EPT misconfigurations the guest
  * physical address, and the CPU.
+ * SDM: "Information for VM Exits That Occur During Event Delivery".
  */
 enum exit_action vmx_delivery_error(struct vcpu *vcpu)
 {
@@ -182,6 +184,7 @@ static enum exit_action unexpected_exit(struct vcpu *vcpu)
 /*
  * The CPU would not enter the guest: userspace gave it a state no CPU can be
  * in, or the module has a bug. Userspace gets KVM's numbers, the log the rest.
+ * SDM: "Checks on the Guest State Area", "VM-Entry Failures During or After Loading Guest State".
  */
 static enum exit_action failed_entry(struct vcpu *vcpu)
 {

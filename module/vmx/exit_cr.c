@@ -88,6 +88,7 @@ static enum exit_action mov_from_cr(struct vcpu *vcpu, int cr, int reg)
 /**
  * exit_cr_access - MOV CR, CLTS, LMSW
  * @vcpu: the vCPU
+ * SDM: "Exit Qualification for Control-Register Accesses".
  */
 enum exit_action exit_cr_access(struct vcpu *vcpu)
 {
@@ -114,6 +115,7 @@ enum exit_action exit_cr_access(struct vcpu *vcpu)
  *
  * Every access exits: DR0 to DR3 are in the hardware only while a breakpoint is
  * enabled, and DR6 never is.
+ * SDM: "Exit Qualification for MOV DR", "General-Detect Exception Condition".
  */
 enum exit_action exit_dr_access(struct vcpu *vcpu)
 {

@@ -42,6 +42,7 @@ static enum exit_action map_or_emulate(struct vcpu *vcpu, gpa_t gpa, u32 flags, 
 /**
  * exit_ept_violation - no entry, or not the permission
  * @vcpu: the vCPU
+ * SDM: "Exit Qualification for EPT Violations".
  */
 enum exit_action exit_ept_violation(struct vcpu *vcpu)
 {
@@ -88,6 +89,7 @@ static bool mmio_noticed(struct vcpu *vcpu, gpa_t gpa)
  * @vcpu: the vCPU
  *
  * The exit does not say whether the access read or wrote; the instruction does.
+ * SDM: "EPT Misconfigurations".
  */
 enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
 {

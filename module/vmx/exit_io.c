@@ -12,6 +12,7 @@
 /**
  * exit_io - describe the access and hand it to the port bus
  * @vcpu: the vCPU
+ * SDM: "Exit Qualification for I/O Instructions".
  */
 enum exit_action exit_io(struct vcpu *vcpu)
 {

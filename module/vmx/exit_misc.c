@@ -33,6 +33,7 @@ enum exit_action exit_skip(struct vcpu *vcpu)
 	return EXIT_RESUME;
 }
 
+/* SDM: "Instructions That Cause VM Exits Unconditionally". */
 enum exit_action exit_undefined(struct vcpu *vcpu)
 {
 	inject_ud(vcpu);
@@ -48,6 +49,7 @@ enum exit_action exit_monitor_mwait(struct vcpu *vcpu)
 	return exit_skip(vcpu);
 }
 
+/* SDM: "Instructions That Cause VM Exits Unconditionally". */
 enum exit_action exit_cpuid(struct vcpu *vcpu)
 {
 	if (unlikely(vcpu->cpuid_faulting) && vmx_get_cpl(vcpu)) {
@@ -78,6 +80,9 @@ enum exit_action exit_vmcall(struct vcpu *vcpu)
 	return hypercall_exec(vcpu);
 }
 
+/*
+ * SDM: "Instructions That Cause VM Exits Unconditionally", "XSETBV-Set Extended Control Register".
+ */
 enum exit_action exit_xsetbv(struct vcpu *vcpu)
 {
 	u64 value = (u32)vcpu->regs[REG_RAX] | vcpu->regs[REG_RDX] << 32;
@@ -117,6 +122,7 @@ enum exit_action exit_nmi_window(struct vcpu *vcpu)
  * #DB: the causes are in the exit qualification, DR6 is untouched. It is the
  * debugger's if there is one. Otherwise it goes on to the guest, whose handler
  * reads DR6 through an exit.
+ * SDM: "Exit Qualification for Debug Exceptions".
  */
 static enum exit_action exit_debug_exception(struct vcpu *vcpu, u32 info)
 {
@@ -173,6 +179,7 @@ static enum exit_action exit_alignment_check(struct vcpu *vcpu, u32 info)
  * @vcpu: the vCPU
  *
  * The host's NMIs and machine checks were handled with interrupts still off.
+ * SDM: "Information for VM Exits Due to Vectored Events".
  */
 enum exit_action exit_exception(struct vcpu *vcpu)
 {

@@ -54,6 +54,7 @@ static bool by_instruction(u32 info)
 /**
  * exit_task_switch - CALL, JMP, IRET or an event found a TSS
  * @vcpu: the vCPU
+ * SDM: "Treatment of Task Switches".
  */
 enum exit_action exit_task_switch(struct vcpu *vcpu)
 {

@@ -15,7 +15,10 @@
 
 #define SHADOW_ANY	(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 
-/* The guest halts in the CPU: an event is what it waits for. RIP is past the HLT. */
+/*
+ * The guest halts in the CPU: an event is what it waits for. RIP is past the HLT.
+ * SDM: "Guest Non-Register State".
+ */
 static void end_guest_halt(void)
 {
 	if (vmcs_read32(GUEST_ACTIVITY_STATE) == GUEST_ACTIVITY_HLT)
@@ -47,6 +50,7 @@ static bool exception_is_software(u8 vector)
  * VM entry with TF set and in the shadow of STI or MOV SS insists that the trap
  * of the step is pending: neither of the two sets TF, so it was set before.
  * That the entry injects this very trap does not satisfy it.
+ * SDM: "Guest Non-Register State".
  */
 static void satisfy_step_check(struct vcpu *vcpu)
 {
@@ -62,6 +66,7 @@ static void satisfy_step_check(struct vcpu *vcpu)
  * They wait while MOV SS or POP SS blocks them, also across an exit.
  *
  * Return: breakpoints in DR6's positions; the step itself is left out.
+ * SDM: "Single-Step Exception Condition".
  */
 unsigned long vmx_take_pending_db(struct vcpu *vcpu)
 {
@@ -75,6 +80,7 @@ unsigned long vmx_take_pending_db(struct vcpu *vcpu)
 /**
  * vmx_inject_exception - deliver vcpu->events.exception with the next entry
  * @vcpu: loaded
+ * SDM: "Event Injection".
  */
 void vmx_inject_exception(struct vcpu *vcpu)
 {
@@ -102,6 +108,7 @@ void vmx_inject_exception(struct vcpu *vcpu)
 /**
  * vmx_inject_irq - deliver vcpu->events.interrupt with the next entry
  * @vcpu: loaded; vmx_irq_allowed() unless the event is being re-injected
+ * SDM: "Event Injection".
  */
 void vmx_inject_irq(struct vcpu *vcpu)
 {
@@ -121,6 +128,7 @@ void vmx_inject_irq(struct vcpu *vcpu)
 /**
  * vmx_inject_nmi - deliver an NMI with the next entry
  * @vcpu: loaded; vmx_nmi_allowed() unless the event is being re-injected
+ * SDM: "Event Injection".
  */
 void vmx_inject_nmi(struct vcpu *vcpu)
 {
@@ -128,7 +136,10 @@ void vmx_inject_nmi(struct vcpu *vcpu)
 	set_entry_intr_info(to_vmx(vcpu), X86_TRAP_NMI | INTR_TYPE_NMI_INTR);
 }
 
-/* An event was being delivered and was not: queue it again. */
+/*
+ * An event was being delivered and was not: queue it again.
+ * SDM: "Information for VM Exits That Occur During Event Delivery".
+ */
 static void requeue_event(struct vcpu_vmx *vmx, u32 info, unsigned long len_field,
 			  unsigned long error_field)
 {
@@ -176,6 +187,7 @@ static void forget_injected(struct vcpu *vcpu)
  *
  * Whatever was injected is delivered, unless IDT-vectoring information says
  * that the exit came first; that covers events of the guest's own, too.
+ * SDM: "Information for VM Exits That Occur During Event Delivery".
  */
 void vmx_complete_events(struct vcpu_vmx *vmx)
 {
@@ -218,6 +230,7 @@ bool vmx_irq_allowed(struct vcpu *vcpu)
 /**
  * vmx_nmi_allowed - would the guest take an NMI now
  * @vcpu: loaded
+ * SDM: "Virtual NMIs".
  */
 bool vmx_nmi_allowed(struct vcpu *vcpu)
 {
@@ -229,6 +242,7 @@ void vmx_request_irq_window(struct vcpu *vcpu)
 	vmcs_ctl_set_bits_proc(to_vmx(vcpu), CPU_BASED_INTR_WINDOW_EXITING);
 }
 
+/* SDM: "Virtual NMIs". */
 void vmx_request_nmi_window(struct vcpu *vcpu)
 {
 	/* STI's shadow holds an NMI back on some CPUs, and not its window. */
@@ -243,6 +257,7 @@ bool vmx_get_nmi_mask(struct vcpu *vcpu)
 	return vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & GUEST_INTR_STATE_NMI;
 }
 
+/* SDM: "Format of Interruptibility State". */
 void vmx_set_nmi_mask(struct vcpu *vcpu, bool masked)
 {
 	u32 state = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
@@ -252,7 +267,10 @@ void vmx_set_nmi_mask(struct vcpu *vcpu, bool masked)
 		vmcs_write32(GUEST_INTERRUPTIBILITY_INFO, wanted);
 }
 
-/* One instruction after STI or a load of SS: MINIKVM_X86_SHADOW_INT_*. */
+/*
+ * One instruction after STI or a load of SS: MINIKVM_X86_SHADOW_INT_*.
+ * SDM: "Format of Interruptibility State".
+ */
 u32 vmx_get_shadow(struct vcpu *vcpu)
 {
 	u32 state = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);
@@ -265,6 +283,7 @@ u32 vmx_get_shadow(struct vcpu *vcpu)
 	return mask;
 }
 
+/* SDM: "Format of Interruptibility State". */
 void vmx_set_shadow(struct vcpu *vcpu, u32 mask)
 {
 	u32 state = vmcs_read32(GUEST_INTERRUPTIBILITY_INFO);

@@ -22,6 +22,7 @@
 /*
  * Four quarters of 1 KiB: reads of MSRs 0 to 0x1fff, reads of 0xc0000000 and up,
  * and writes likewise. A set bit means an exit.
+ * SDM: "MSR-Bitmap Address".
  */
 static void bitmap_set_intercept(struct vcpu_vmx *vmx, u32 msr, int access, bool intercept)
 {
@@ -68,6 +69,7 @@ static void bitmap_set_static(struct vcpu_vmx *vmx)
 			bitmap_set_intercept(vmx, cstate_residency[i], BITMAP_READ, false);
 }
 
+/* SDM: "MSR-Bitmap Address". */
 void vmx_msr_bitmap_init(struct vcpu_vmx *vmx)
 {
 	memset(vmx->msr_bitmap, 0xff, PAGE_SIZE);
@@ -95,6 +97,7 @@ void vmx_msr_bitmap_x2apic(struct vcpu_vmx *vmx, u64 reads, u64 writes)
 /**
  * vmx_msr_filter_changed - bring the bitmap in line with the VM's MSR filter
  * @vcpu: loaded, its own thread
+ * SDM: "MSR-Bitmap Address".
  */
 void vmx_msr_filter_changed(struct vcpu *vcpu)
 {
@@ -377,6 +380,7 @@ int vmx_set_msr(struct vcpu *vcpu, u32 index, u64 data, bool host)
 	}
 }
 
+/* SDM: "Time-Stamp Counter Offset and Multiplier". */
 void vmx_set_tsc_offset(struct vcpu *vcpu, u64 offset)
 {
 	vmcs_write64(TSC_OFFSET, offset);
@@ -387,6 +391,7 @@ bool vmx_has_tsc_scaling(void)
 	return vmx_caps.proc2 & SECONDARY_EXEC_TSC_SCALING;
 }
 
+/* SDM: "Time-Stamp Counter Offset and Multiplier". */
 void vmx_set_tsc_ratio(struct vcpu *vcpu, u64 ratio)
 {
 	vmcs_write64(TSC_MULTIPLIER, ratio);

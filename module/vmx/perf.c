@@ -69,6 +69,7 @@ void vmx_perf_reset(struct vcpu_vmx *vmx)
  * @vmx: the vCPU about to enter
  *
  * Context: interrupts off.
+ * SDM: "VM-Exit Controls for MSRs", "VM-Entry Controls for MSRs", "Loading MSRs".
  */
 void vmx_perf_switch(struct vcpu_vmx *vmx)
 {

@@ -45,7 +45,7 @@ static void set_window(struct vcpu_vmx *vmx, u32 window)
 	vmx->ple_window = window;
 }
 
-/* Fields of a new VMCS. */
+/* Fields of a new VMCS. SDM: "Controls for PAUSE-Loop Exiting". */
 void vmx_ple_init(struct vcpu_vmx *vmx)
 {
 	if (!vmx_has_ple())
@@ -66,6 +66,7 @@ void vmx_ple_load(struct vcpu_vmx *vmx)
 /**
  * exit_pause - the guest seems to spin
  * @vcpu: the vCPU
+ * SDM: "Controls for PAUSE-Loop Exiting".
  */
 enum exit_action exit_pause(struct vcpu *vcpu)
 {

@@ -88,6 +88,7 @@ void vmx_dirty_log_collect(struct vcpu *vcpu)
 /**
  * vmx_dirty_log_switch - have the CPU log, or not, as the VM's slots want it
  * @vcpu: loaded, by its own thread
+ * SDM: "Page-Modification Logging".
  */
 void vmx_dirty_log_switch(struct vcpu *vcpu)
 {
@@ -109,6 +110,7 @@ void vmx_dirty_log_switch(struct vcpu *vcpu)
 /**
  * exit_pml_full - the CPU has no room to log the write it is about to do
  * @vcpu: the vCPU
+ * SDM: "Page-Modification Logging".
  */
 enum exit_action exit_pml_full(struct vcpu *vcpu)
 {

@@ -47,6 +47,7 @@ static const struct segment_fields segment_fields[NR_VCPU_SEGS] = {
  * vmx_cache_reg - read one register from the VMCS into struct vcpu
  * @vcpu: loaded
  * @reg: enum vcpu_reg
+ * SDM: "Guest Register State".
  */
 void vmx_cache_reg(struct vcpu *vcpu, int reg)
 {
@@ -81,7 +82,7 @@ void vmx_cache_reg(struct vcpu *vcpu, int reg)
 
 /* ---- segments ---------------------------------------------------------------- */
 
-/* "Format of Access Rights" */
+/* "Format of Access Rights" SDM: "Format of Access Rights", "Checks on the Guest State Area". */
 static u32 segment_to_ar(const struct minikvm_segment *var, int seg)
 {
 	u32 ar, type = var->type & 15;
@@ -105,6 +106,7 @@ static u32 segment_to_ar(const struct minikvm_segment *var, int seg)
 	return ar;
 }
 
+/* SDM: "Format of Access Rights". */
 static void ar_to_segment(u32 ar, struct minikvm_segment *var)
 {
 	var->unusable = !!(ar & VMX_AR_UNUSABLE_MASK);
@@ -141,6 +143,7 @@ void vmx_get_segment(struct vcpu *vcpu, struct minikvm_segment *var, int seg)
  * @vcpu: loaded
  * @var: the value; what no CPU could hold makes the next entry fail
  * @seg: enum vcpu_seg
+ * SDM: "Guest Register State".
  */
 void vmx_set_segment(struct vcpu *vcpu, const struct minikvm_segment *var, int seg)
 {
@@ -193,6 +196,8 @@ void vmx_set_gdt(struct vcpu *vcpu, const struct minikvm_dtable *dt)
  * vmx_set_cr0 - load CR0
  * @vcpu: loaded
  * @cr0: what the guest is to read, already checked
+ * SDM: "Restrictions on VMX Operation", "Guest/Host Masks and Read Shadows for CR0 and CR4",
+ * "Unrestricted Guests".
  */
 void vmx_set_cr0(struct vcpu *vcpu, unsigned long cr0)
 {
@@ -216,6 +221,7 @@ void vmx_set_cr3(struct vcpu *vcpu, unsigned long cr3)
  *
  * A machine check while the guest runs is the host's: MCE stays as the host has
  * it, or the machine would shut down.
+ * SDM: "Restrictions on VMX Operation", "Guest/Host Masks and Read Shadows for CR0 and CR4".
  */
 void vmx_set_cr4(struct vcpu *vcpu, unsigned long cr4)
 {
@@ -239,6 +245,7 @@ void vmx_set_cr4(struct vcpu *vcpu, unsigned long cr4)
  * vmx_cr4_valid - does VMX operation allow the value
  * @vcpu: the vCPU
  * @cr4: CR4 as the guest wants it; VMX inside the guest is not offered
+ * SDM: "Restrictions on VMX Operation".
  */
 bool vmx_cr4_valid(struct vcpu *vcpu, unsigned long cr4)
 {
@@ -249,7 +256,10 @@ bool vmx_cr4_valid(struct vcpu *vcpu, unsigned long cr4)
 	return !(cr4 & X86_CR4_VMXE) && !(cr4 & ~allowed);
 }
 
-/* A bit is the guest's own only if its CPUID says that it exists. */
+/*
+ * A bit is the guest's own only if its CPUID says that it exists.
+ * SDM: "Guest/Host Masks and Read Shadows for CR0 and CR4".
+ */
 void vmx_cr4_update_owned(struct vcpu *vcpu)
 {
 	unsigned long owned = CR4_GUEST_OWNED;
@@ -262,7 +272,10 @@ void vmx_cr4_update_owned(struct vcpu *vcpu)
 	vmx_set_cr4(vcpu, cr4);
 }
 
-/* A 64-bit TSS is busy or it is no TSS: VM entry checks it, loading CR0 does not. */
+/*
+ * A 64-bit TSS is busy or it is no TSS: VM entry checks it, loading CR0 does not.
+ * SDM: "Checks on the Guest State Area".
+ */
 static void fix_tr_for_long_mode(void)
 {
 	u32 ar = vmcs_read32(GUEST_TR_AR_BYTES);
@@ -276,6 +289,7 @@ static void fix_tr_for_long_mode(void)
  * vmx_set_efer - load EFER
  * @vcpu: loaded
  * @efer: value with LMA as it is to be, already checked
+ * SDM: "VM-Exit Control Fields", "VM-Entry Control Fields".
  */
 void vmx_set_efer(struct vcpu *vcpu, u64 efer)
 {
@@ -319,6 +333,7 @@ void vmx_get_pdptrs(struct vcpu *vcpu)
 /*
  * Every register field holds something a CPU could hold before x86/ sets the
  * architectural values through the calls above.
+ * SDM: "Guest Register State", "Unrestricted Guests".
  */
 void vmx_regs_reset(struct vcpu_vmx *vmx, bool init)
 {

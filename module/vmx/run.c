@@ -46,6 +46,7 @@ static void flush_dirty_regs(struct vcpu *vcpu)
 /*
  * VM entry insists on a threshold that the priority has not dropped below yet.
  * Userspace or an MMIO write may have lowered it since it was set.
+ * SDM: "Controls for APIC Virtualization".
  */
 static void check_tpr_threshold(struct vcpu_vmx *vmx)
 {
@@ -57,7 +58,10 @@ static void check_tpr_threshold(struct vcpu_vmx *vmx)
 	}
 }
 
-/* The host's CR3 and CR4 change with tasks and features: VM exits restore these. */
+/*
+ * The host's CR3 and CR4 change with tasks and features: VM exits restore these.
+ * SDM: "Host-State Area".
+ */
 static void refresh_host_cr(struct vcpu_vmx *vmx)
 {
 	/* Not the kernel's own copy: reading the register is cheaper, and never stale. */
@@ -136,6 +140,7 @@ static bool exit_may_interrupt_delivery(u16 basic)
  * @vcpu: loaded, prepared by vmx_prepare_switch()
  *
  * Context: interrupts off.
+ * SDM: "VM Entries".
  */
 void vmx_enter(struct vcpu *vcpu)
 {
@@ -195,7 +200,10 @@ void vmx_enter(struct vcpu *vcpu)
 		vmx->idt_info = vmcs_read32(IDT_VECTORING_INFO_FIELD);
 }
 
-/* A machine check that hit the guest is the host's to handle. */
+/*
+ * A machine check that hit the guest is the host's to handle.
+ * SDM: "Machine-Check Events During VM Entry".
+ */
 static void host_machine_check(void)
 {
 #ifdef CONFIG_X86_MCE

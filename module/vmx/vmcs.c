@@ -45,6 +45,8 @@ static void vmcs_init_pointers(struct vcpu_vmx *vmx)
  * Fields": what is on from the start. Interrupt and NMI windows come and go
  * with injection, "IA-32e mode guest" with EFER.LMA, the preemption timer with
  * the guest_slice parameter.
+ * SDM: "VM-Execution Control Fields", "Exception Bitmap", "VM-Exit Control Fields", "VM-Entry
+ * Control Fields".
  */
 static void vmcs_init_controls(struct vcpu_vmx *vmx)
 {
@@ -107,7 +109,7 @@ void vmx_update_exceptions(struct vcpu *vcpu)
 	vmcs_write32(EXCEPTION_BITMAP, bitmap);
 }
 
-/* "Host-State Area": the fields that are the same on every CPU for ever. */
+/* "Host-State Area": the fields that are the same on every CPU for ever. SDM: "Host-State Area". */
 static void vmcs_init_host(struct vcpu_vmx *vmx)
 {
 	struct desc_ptr idt;
@@ -143,7 +145,7 @@ static void vmcs_init_host(struct vcpu_vmx *vmx)
 	vmx->enter.host_rsp = 0;
 }
 
-/* "Guest-State Area": what no register of the guest's shows. */
+/* "Guest-State Area": what no register of the guest's shows. SDM: "Guest Non-Register State". */
 static void vmcs_init_guest(struct vcpu_vmx *vmx)
 {
 	vmcs_write32(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
@@ -154,7 +156,7 @@ static void vmcs_init_guest(struct vcpu_vmx *vmx)
 	vmx->entry_intr_info = 0;
 }
 
-/* Host state of the CPU the vCPU comes to. */
+/* Host state of the CPU the vCPU comes to. SDM: "Host-State Area". */
 static void vmcs_load_host_cpu(struct vcpu_vmx *vmx, int cpu)
 {
 	u64 value;
@@ -172,6 +174,7 @@ static void vmcs_load_host_cpu(struct vcpu_vmx *vmx, int cpu)
  * guest_slice, in TSC ticks, bounds one stay in the guest. Without "save
  * VMX-preemption timer value" every entry reloads the field, so writing it once
  * is enough.
+ * SDM: "VMX-Preemption Timer".
  */
 static void vmcs_load_slice(struct vcpu_vmx *vmx)
 {
@@ -245,6 +248,7 @@ static void vmcs_set_host_fs_gs(struct vcpu_vmx *vmx, u16 fs_sel, u16 gs_sel,
  * Does its work once per stay on the CPU, not once per entry.
  *
  * Context: preemption off.
+ * SDM: "Host-State Area".
  */
 void vmx_prepare_switch(struct vcpu *vcpu)
 {
@@ -318,6 +322,7 @@ void vmx_vcpu_put(struct vcpu *vcpu)
  * @vcpu: zeroed but for its identity, not loaded
  *
  * Return: 0 or -ENOMEM.
+ * SDM: "Format of the VMCS Region".
  */
 int vmx_vcpu_create(struct vcpu *vcpu)
 {
@@ -380,6 +385,7 @@ void vmx_vcpu_free(struct vcpu *vcpu)
  * @init: INIT, which leaves controls, host state and most MSRs alone
  *
  * Source: Intel SDM vol. 3A (December 2023), "Processor State After Reset".
+ * SDM: "Initializing a VMCS".
  */
 void vmx_vcpu_reset(struct vcpu *vcpu, bool init)
 {

@@ -33,6 +33,7 @@ void __cold vmx_insn_faulted(const char *insn);
 #define VMCS_WIDTH_32		0x4000UL
 #define VMCS_WIDTH_NATURAL	0x6000UL
 
+/* SDM: "VMREAD, VMWRITE, and Encodings of VMCS Fields". */
 #define vmcs_check_width(field, width)						\
 	BUILD_BUG_ON_MSG(__builtin_constant_p(field) &&				\
 			 ((field) & VMCS_WIDTH_MASK) != (width),		\
@@ -73,6 +74,7 @@ faulted:
 	vmx_insn_faulted("VMWRITE");
 }
 
+/* SDM: "VMREAD, VMWRITE, and Encodings of VMCS Fields". */
 static __always_inline u16 vmcs_read16(unsigned long field)
 {
 	vmcs_check_width(field, VMCS_WIDTH_16);
@@ -172,7 +174,9 @@ faulted:									\
 	vmx_insn_faulted(name);							\
 }
 
+/* SDM: "INVEPT-Invalidate Translations Derived from EPT". */
 VMX_INVALIDATE(invept, "INVEPT")
+/* SDM: "INVVPID-Invalidate Translations Based on VPID". */
 VMX_INVALIDATE(invvpid, "INVVPID")
 
 #endif

@@ -177,6 +177,7 @@ static noinline void exec_absent_leaf(struct vcpu *vcpu, u32 eax, u32 ecx)
  * @vcpu: the vCPU
  *
  * The caller skips the instruction.
+ * SDM: "CPUID-CPU Identification".
  */
 void cpuid_exec(struct vcpu *vcpu)
 {

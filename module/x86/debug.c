@@ -46,6 +46,7 @@ void debug_update_dr7(struct vcpu *vcpu)
  * @val: value
  *
  * Return: 0 or -EINVAL (upper half of DR6 or DR7).
+ * SDM: "Debug Registers".
  */
 int dr_set(struct vcpu *vcpu, int nr, unsigned long val)
 {
@@ -68,6 +69,7 @@ int dr_set(struct vcpu *vcpu, int nr, unsigned long val)
  * dr_get - read a debug register
  * @vcpu: the vCPU
  * @nr: 0..7
+ * SDM: "Debug Registers".
  */
 unsigned long dr_get(struct vcpu *vcpu, int nr)
 {
@@ -223,6 +225,7 @@ enum exit_action debug_exit(struct vcpu *vcpu, u8 vector, unsigned long causes)
  * A guest that steps itself gets its #DB. A debugger gets its exit as soon as
  * the instruction is all done, which may be after an exit to userspace and the
  * RUN that follows it.
+ * SDM: "Single-Step Exception Condition".
  */
 void debug_step_trap(struct vcpu *vcpu)
 {

@@ -29,7 +29,10 @@
 
 enum exception_class { CLASS_BENIGN, CLASS_CONTRIBUTORY, CLASS_PAGE_FAULT };
 
-/* Intel SDM vol. 3A (December 2023), "Interrupt 8 - Double Fault Exception (#DF)". */
+/*
+ * Intel SDM vol. 3A (December 2023), "Interrupt 8 - Double Fault Exception (#DF)".
+ * SDM: "Interrupt 8-Double Fault Exception (#DF)".
+ */
 static enum exception_class exception_class(u8 vector)
 {
 	switch (vector) {

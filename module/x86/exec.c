@@ -134,6 +134,7 @@ static enum exec_result exec_system(struct exec *x)
 	return x->ops->system ? x->ops->system(x) : EXEC_UNKNOWN;
 }
 
+/* SDM: "Opcode Map". */
 static enum exec_result (*const handlers[NR_OPS])(struct exec *x) = {
 	[OP_ADD] = exec_two, [OP_OR] = exec_two, [OP_ADC] = exec_two, [OP_SBB] = exec_two,
 	[OP_AND] = exec_two, [OP_SUB] = exec_two, [OP_XOR] = exec_two, [OP_CMP] = exec_two,

@@ -45,6 +45,7 @@ static_assert(GVA_WRITE == PAGING_WRITE && GVA_FETCH == PAGING_FETCH &&
  * Sets accessed and dirty flags.
  *
  * Return: 0, or -EFAULT with @fault filled in.
+ * SDM: "Paging".
  */
 int gva_to_gpa(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa, struct gva_fault *fault)
 {

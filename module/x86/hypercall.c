@@ -124,6 +124,7 @@ static enum exit_action dispatch(struct vcpu *vcpu, const struct hypercall *hc, 
  * negative -MINIKVM_E*: ENOSYS no such call, or not for this guest; EPERM not in
  * ring 0; EINVAL, EFAULT, EOPNOTSUPP as the call defines them. EXIT_TO_USER with
  * MINIKVM_EXIT_HYPERCALL for calls userspace asked for (CAP_EXIT_HYPERCALL).
+ * SDM: "VMCALL-Call to VM Monitor".
  */
 enum exit_action hypercall_exec(struct vcpu *vcpu)
 {

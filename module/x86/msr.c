@@ -124,6 +124,7 @@ static int hwcr_set(struct vcpu *vcpu, u64 data)
 	return 0;
 }
 
+/* SDM: "Time-Stamp Counter Adjustment". */
 static int tsc_adjust_set(struct vcpu *vcpu, u64 data, bool host)
 {
 	if (!guest_has(vcpu, X86_FEATURE_TSC_ADJUST))
@@ -485,6 +486,7 @@ static noinline enum exit_action access_failed(struct vcpu *vcpu, u32 exit_reaso
  * @vcpu: the vCPU
  *
  * Skips the instruction, injects #GP(0), or leaves with MINIKVM_EXIT_X86_RDMSR.
+ * SDM: "RDMSR-Read from Model Specific Register".
  */
 enum exit_action msr_exec_rdmsr(struct vcpu *vcpu)
 {
@@ -507,6 +509,7 @@ enum exit_action msr_exec_rdmsr(struct vcpu *vcpu)
  * @vcpu: the vCPU
  *
  * Skips the instruction, injects #GP(0), or leaves with MINIKVM_EXIT_X86_WRMSR.
+ * SDM: "WRMSR-Write to Model Specific Register".
  */
 enum exit_action msr_exec_wrmsr(struct vcpu *vcpu)
 {

@@ -120,6 +120,7 @@ static int cr0_long_mode(struct vcpu *vcpu, unsigned long old, unsigned long new
  * @val: value
  *
  * Return: 0 or -EINVAL.
+ * SDM: "Control Registers".
  */
 int cr0_set(struct vcpu *vcpu, unsigned long val)
 {
@@ -152,6 +153,7 @@ int cr0_set(struct vcpu *vcpu, unsigned long val)
  * @val: value; bit 63 (keep translations) is accepted with PCIDs
  *
  * Return: 0 or -EINVAL.
+ * SDM: "Control Registers".
  */
 int cr3_set(struct vcpu *vcpu, unsigned long val)
 {
@@ -225,6 +227,7 @@ bool cr4_valid(struct vcpu *vcpu, unsigned long cr4)
  * @val: value
  *
  * Return: 0 or -EINVAL.
+ * SDM: "Control Registers".
  */
 int cr4_set(struct vcpu *vcpu, unsigned long val)
 {
@@ -295,6 +298,7 @@ bool efer_valid(u64 efer)
  * @host: from userspace: not limited by the guest's CPUID
  *
  * Return: 0 or -EINVAL.
+ * SDM: "Control Registers".
  */
 int efer_set(struct vcpu *vcpu, u64 val, bool host)
 {
@@ -322,6 +326,7 @@ int efer_set(struct vcpu *vcpu, u64 val, bool host)
  * @host: from userspace
  *
  * Return: 0 or -EINVAL.
+ * SDM: "Extended Control Registers (Including XCR0)".
  */
 int xcr0_set(struct vcpu *vcpu, u32 index, u64 val, bool host)
 {

@@ -223,6 +223,7 @@ static bool unsupported(const struct selector_env *env, int reg, u16 selector,
  *
  * Return: EXEC_OK; EXEC_FAULT with @env->fault; EXEC_UNKNOWN: a gate, a task or
  * a return to an outer level; or what @env's operations return.
+ * SDM: "Segment Descriptors", "Privilege Level Checking When Accessing Data Segments".
  */
 enum exec_result selector_load(struct selector_env *env, int reg, u16 selector,
 			       enum seg_transfer how, struct minikvm_segment *seg)

@@ -377,6 +377,7 @@ static enum exec_result leave_old(struct task *t)
  *
  * Return: EXIT_RESUME, in the new task or with an exception pending;
  * EXIT_TO_USER with MINIKVM_EXIT_INTERNAL_ERROR if a table is not memory.
+ * SDM: "Task Switching".
  */
 enum exit_action task_switch_exec(struct vcpu *vcpu, const struct task_switch *why)
 {

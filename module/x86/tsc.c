@@ -28,6 +28,7 @@ static u64 scaled(const struct vcpu *vcpu, u64 host_tsc)
  * guest_tsc_at - the guest's TSC when the host's had a value
  * @vcpu: the vCPU; any context
  * @host_tsc: the host's
+ * SDM: "Time-Stamp Counter Offset and Multiplier".
  */
 u64 guest_tsc_at(struct vcpu *vcpu, u64 host_tsc)
 {
