@@ -83,7 +83,8 @@ static int verify(const char *format)
 				 state->flushed[block], state->written[block]);
 		state->flushed[block] = state->written[block];
 	}
-	if (!bad && blk->format->check && (blk->format->check(blk, 0, &check) || check.corruptions)) {
+	if (!bad && blk->format->check &&
+	    (blk->format->check(blk, 0, &check) || check.corruptions || check.leaks)) {
 		tap_diag("the check finds faults");
 		bad = 1;
 	}

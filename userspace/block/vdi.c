@@ -311,19 +311,38 @@ static int make_room(struct vdi *vdi)
 	return err;
 }
 
-/* Write the number of blocks, then a map entry: a number that is too high does no harm. */
+/* The map's first entries lie in the page of the header's number of blocks. */
+#define PAGE_ENTRIES	((4096 - sizeof(struct vdi_header)) / sizeof(u32))
+
+/*
+ * Write the number of blocks and a map entry, at once if they share a page of the file: no signal
+ * ends a process within one, and other programs call it an error if the two do not agree. Else the
+ * number goes first: one that is too high does no harm.
+ */
 static int write_entry(struct vdi *vdi, u32 index, u32 entry)
 {
-	u32 count = htole32(entry + 1), le = htole32(entry);
+	const size_t skip = offsetof(struct vdi_header, blocks_allocated);
+	struct {
+		struct vdi_header header;
+		u32 map[PAGE_ENTRIES];
+	} page = { .header = vdi->header };
+	size_t len = sizeof(page.header.blocks_allocated);
+	u32 le = htole32(entry), i;
 	int err;
 
-	err = host_file_write(vdi->file, &count, sizeof(count),
-			      offsetof(struct vdi_header, blocks_allocated));
-	if (!err)
+	page.header.blocks_allocated = htole32(entry + 1);
+	if (index < PAGE_ENTRIES && vdi->map_offset == sizeof(page.header)) {
+		for (i = 0; i < index; i++)
+			page.map[i] = htole32(vdi->map[i]);
+		page.map[index] = le;
+		len = sizeof(page.header) + (index + 1) * sizeof(le) - skip;
+	}
+	err = host_file_write(vdi->file, (u8 *)&page + skip, len, skip);
+	if (!err && len == sizeof(page.header.blocks_allocated))
 		err = host_file_write(vdi->file, &le, sizeof(le),
 				      vdi->map_offset + (u64)index * sizeof(le));
 	if (!err)
-		vdi->header.blocks_allocated = count;
+		vdi->header.blocks_allocated = page.header.blocks_allocated;
 	return err;
 }
 
