@@ -481,6 +481,32 @@ int block_read_backing(struct block *blk, const struct iovec *iov, unsigned int 
 	return ret;
 }
 
+int block_read_extents(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset,
+		       block_look_up_fn *look_up)
+{
+	struct iovec *slice = calloc(nr, sizeof(*slice));
+	u64 len = iov_len(iov, nr), done = 0;
+	int err = slice ? 0 : -ENOMEM;
+
+	while (!err && done < len) {
+		struct block_extent ext;
+		struct host_file *file;
+
+		err = look_up(blk, offset + done, len - done, &ext, &file);
+		if (err)
+			break;
+		if (ext.kind == BLOCK_DATA)
+			err = host_file_readv(file, slice,
+					      iov_slice(iov, nr, done, ext.len, slice),
+					      ext.host_offset);
+		else
+			iov_zero(iov, nr, done, ext.len);
+		done += ext.len;
+	}
+	free(slice);
+	return err;
+}
+
 int block_resize(struct block *blk, u64 size)
 {
 	int ret;

@@ -117,6 +117,18 @@ int block_create(const char *path, const struct block_format *format,
 int block_read_backing(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset);
 
 /**
+ * typedef block_look_up_fn - what an image has from @offset on, at most @len bytes of it
+ *
+ * Sets @ext to BLOCK_DATA, which lie in @file, or BLOCK_ZERO. 0 or a negative errno.
+ */
+typedef int block_look_up_fn(struct block *blk, u64 offset, u64 len, struct block_extent *ext,
+			     struct host_file **file);
+
+/** block_read_extents() - @readv of a format that only looks up where its bytes are */
+int block_read_extents(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset,
+		       block_look_up_fn *look_up);
+
+/**
  * block_backing_path() - where a backing image is
  * @path: the image that names it
  * @stored: by which name

@@ -16,7 +16,6 @@
 
 #include "block/file.h"
 #include "block/format.h"
-#include "iov.h"
 #include "report.h"
 #include "types.h"
 
@@ -282,13 +281,16 @@ static int bitmap_run(struct vhd *vhd, u64 bitmap, u32 sector, u32 most, bool *w
 	return 0;
 }
 
-static int look_up(struct vhd *vhd, u64 offset, u64 len, struct block_extent *ext)
+static int look_up(struct block *blk, u64 offset, u64 len, struct block_extent *ext,
+		   struct host_file **file)
 {
+	struct vhd *vhd = to_vhd(blk);
 	u64 in_block, block;
 	u32 entry, run, sector;
 	bool written;
 	int err;
 
+	*file = vhd->file;
 	ext->kind = BLOCK_DATA;
 	ext->fd = vhd->file->fd;
 	ext->host_offset = offset;
@@ -328,31 +330,15 @@ static int look_up(struct vhd *vhd, u64 offset, u64 len, struct block_extent *ex
 
 static int vhd_map(struct block *blk, u64 offset, u64 len, bool write, struct block_extent *ext)
 {
+	struct host_file *file;
+
 	(void)write;
-	return look_up(to_vhd(blk), offset, len, ext);
+	return look_up(blk, offset, len, ext, &file);
 }
 
 static int vhd_readv(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset)
 {
-	struct iovec *slice = calloc(nr, sizeof(*slice));
-	u64 len = iov_len(iov, nr), done = 0;
-	struct block_extent ext;
-	int err = slice ? 0 : -ENOMEM;
-
-	while (!err && done < len) {
-		err = look_up(to_vhd(blk), offset + done, len - done, &ext);
-		if (err)
-			break;
-		if (ext.kind == BLOCK_DATA)
-			err = host_file_readv(to_vhd(blk)->file, slice,
-					      iov_slice(iov, nr, done, ext.len, slice),
-					      ext.host_offset);
-		else
-			iov_zero(iov, nr, done, ext.len);
-		done += ext.len;
-	}
-	free(slice);
-	return err;
+	return block_read_extents(blk, iov, nr, offset, look_up);
 }
 
 const struct block_format block_vhd = {

@@ -19,7 +19,6 @@
 
 #include "block/file.h"
 #include "block/format.h"
-#include "iov.h"
 #include "report.h"
 #include "types.h"
 
@@ -486,9 +485,10 @@ static const struct vmdk_extent *find_extent(const struct vmdk *vmdk, u64 offset
 	return &vmdk->extent[low];
 }
 
-static int look_up(struct vmdk *vmdk, u64 offset, u64 len, struct block_extent *ext,
+static int look_up(struct block *blk, u64 offset, u64 len, struct block_extent *ext,
 		   struct host_file **file)
 {
+	struct vmdk *vmdk = to_vmdk(blk);
 	const struct vmdk_extent *e = find_extent(vmdk, offset);
 	int err = 0;
 
@@ -518,31 +518,12 @@ static int vmdk_map(struct block *blk, u64 offset, u64 len, bool write, struct b
 	struct host_file *file;
 
 	(void)write;
-	return look_up(to_vmdk(blk), offset, len, ext, &file);
+	return look_up(blk, offset, len, ext, &file);
 }
 
 static int vmdk_readv(struct block *blk, const struct iovec *iov, unsigned int nr, u64 offset)
 {
-	struct iovec *slice = calloc(nr, sizeof(*slice));
-	u64 len = iov_len(iov, nr), done = 0;
-	struct block_extent ext;
-	struct host_file *file;
-	int err = slice ? 0 : -ENOMEM;
-
-	while (!err && done < len) {
-		err = look_up(to_vmdk(blk), offset + done, len - done, &ext, &file);
-		if (err)
-			break;
-		if (ext.kind == BLOCK_DATA)
-			err = host_file_readv(file, slice,
-					      iov_slice(iov, nr, done, ext.len, slice),
-					      ext.host_offset);
-		else
-			iov_zero(iov, nr, done, ext.len);
-		done += ext.len;
-	}
-	free(slice);
-	return err;
+	return block_read_extents(blk, iov, nr, offset, look_up);
 }
 
 const struct block_format block_vmdk = {
