@@ -65,6 +65,7 @@ img "no subcommand" 1 "no subcommand"
 img "unknown subcommand" 1 "'frobnicate'" frobnicate
 img "unknown option" 1 "'-Z' is not supported" info -Z x
 img "unknown long option" 1 "'--frob' is not supported" info --frob x
+img "an option of other subcommands" 1 "'--force-share' is not supported" create --force-share x 1M
 img "option without its value" 1 "'-f' needs a value" info -f
 img "no file" 1 "FILE is missing" info
 img "two files" 1 "unexpected argument 'b'" info a b

@@ -126,22 +126,13 @@ static int check_image(struct block *blk, unsigned int repair, bool json, bool q
 int img_check(int argc, char **argv)
 {
 	struct block_options opts = { .no_backing = true };
-	bool quiet = false;
+	struct img_common common = { .quiet = false };
 	unsigned int repair = 0;
 	int id, json = 0, status;
 	struct block *blk;
 
-	while ((id = img_getopt(argc, argv, ":hf:qr:U", options)) != -1) {
+	while ((id = img_getopt(argc, argv, ":hf:qr:U", options, &common)) != -1) {
 		switch (id) {
-		case 'f':
-			opts.format = optarg;
-			break;
-		case 'q':
-			quiet = true;
-			break;
-		case 'U':
-			opts.shared_ok = true;
-			break;
 		case 'r':
 		case IMG_REPAIR:
 			if (parse_repair(optarg ? optarg : "all", &repair))
@@ -160,13 +151,15 @@ int img_check(int argc, char **argv)
 	}
 	if (img_files(argc, argv, 1, 1, "FILE"))
 		return CHECK_FAILED;
-	if (repair && opts.shared_ok)
+	if (repair && common.shared_ok)
 		return -report("img check: -r and -U together: a repair needs the lock");
+	opts.format = common.format;
+	opts.shared_ok = common.shared_ok;
 	opts.readonly = !repair;
 	blk = block_open(argv[optind], &opts);
 	if (!blk)
 		return CHECK_FAILED;
-	status = check_image(blk, repair, json, quiet);
+	status = check_image(blk, repair, json, common.quiet);
 	block_close(blk);
 	return status;
 }

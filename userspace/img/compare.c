@@ -150,30 +150,18 @@ static int run(struct comparison *c, bool show)
 
 int img_compare(int argc, char **argv)
 {
-	const char *format[2] = { NULL, NULL };
+	struct img_common common = { .quiet = false };
 	struct comparison c = { .strict = false };
-	bool show = false, shared_ok = false;
+	const char *format = NULL;
 	int id, status = COMPARE_CANNOT_OPEN;
 
-	while ((id = img_getopt(argc, argv, ":hf:F:pqsU", options)) != -1) {
+	while ((id = img_getopt(argc, argv, ":hf:F:pqsU", options, &common)) != -1) {
 		switch (id) {
-		case 'f':
-			format[0] = optarg;
-			break;
 		case 'F':
-			format[1] = optarg;
-			break;
-		case 'p':
-			show = true;
-			break;
-		case 'q':
-			c.quiet = true;
+			format = optarg;
 			break;
 		case 's':
 			c.strict = true;
-			break;
-		case 'U':
-			shared_ok = true;
 			break;
 		case 'h':
 			return 0;
@@ -183,11 +171,12 @@ int img_compare(int argc, char **argv)
 	}
 	if (img_files(argc, argv, 2, 2, "FILE1 FILE2"))
 		return COMPARE_CANNOT_OPEN;
-	c.blk[0] = img_open(argv[optind], format[0], true, shared_ok);
+	c.quiet = common.quiet;
+	c.blk[0] = img_open(argv[optind], common.format, true, common.shared_ok);
 	if (c.blk[0])
-		c.blk[1] = img_open(argv[optind + 1], format[1], true, shared_ok);
+		c.blk[1] = img_open(argv[optind + 1], format, true, common.shared_ok);
 	if (c.blk[1])
-		status = run(&c, show);
+		status = run(&c, common.progress);
 	block_close(c.blk[0]);
 	block_close(c.blk[1]);
 	return status;

@@ -214,10 +214,11 @@ static int run_copy(struct copy *c, bool show, bool quiet)
  */
 struct convert_options {
 	const char *source, *target;
-	const char *source_format, *target_format;
+	struct img_common common;
+	const char *target_format;
 	struct block_create create;
 	u64 zero_run;
-	bool existing, compress, show, quiet, shared_ok;
+	bool existing, compress;
 };
 
 static int make_target(const struct convert_options *o)
@@ -249,7 +250,7 @@ static int convert(struct convert_options *o)
 	};
 	int ret = -1;
 
-	c.source = img_open(o->source, o->source_format, true, o->shared_ok);
+	c.source = img_open(o->source, o->common.format, true, o->common.shared_ok);
 	if (!c.source)
 		return -1;
 	o->create.size = c.source->size;
@@ -262,7 +263,7 @@ static int convert(struct convert_options *o)
 	/* What an old block device holds is not zeroes. */
 	if (c.target->format == &block_raw && c.target->file->is_device)
 		c.clean = false;
-	ret = run_copy(&c, o->show, o->quiet);
+	ret = run_copy(&c, o->common.progress, o->common.quiet);
 	block_close(c.target);
 out:
 	img_unguard(!ret);
@@ -295,11 +296,8 @@ int img_convert(int argc, char **argv)
 	struct convert_options o = { .target_format = "raw", .zero_run = 4096 };
 	int id;
 
-	while ((id = img_getopt(argc, argv, ":hf:F:O:B:b:o:S:cnpqU", options)) != -1) {
+	while ((id = img_getopt(argc, argv, ":hf:F:O:B:b:o:S:cnpqU", options, &o.common)) != -1) {
 		switch (id) {
-		case 'f':
-			o.source_format = optarg;
-			break;
 		case 'F':
 			o.create.backing_format = optarg;
 			break;
@@ -326,15 +324,6 @@ int img_convert(int argc, char **argv)
 			break;
 		case 'n':
 			o.existing = true;
-			break;
-		case 'p':
-			o.show = true;
-			break;
-		case 'q':
-			o.quiet = true;
-			break;
-		case 'U':
-			o.shared_ok = true;
 			break;
 		case 'h':
 			return 0;

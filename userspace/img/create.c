@@ -74,15 +74,12 @@ static int create_image(const char *path, const char *format_name, struct block_
 int img_create(int argc, char **argv)
 {
 	struct block_create create = { .size = 0 };
-	bool unsafe = false, quiet = false;
-	const char *format = "raw";
+	struct img_common common = { .format = "raw" };
+	bool unsafe = false;
 	int id;
 
-	while ((id = img_getopt(argc, argv, ":hf:F:b:o:uq", options)) != -1) {
+	while ((id = img_getopt(argc, argv, ":hf:F:b:o:uq", options, &common)) != -1) {
 		switch (id) {
-		case 'f':
-			format = optarg;
-			break;
 		case 'F':
 			create.backing_format = optarg;
 			break;
@@ -96,9 +93,6 @@ int img_create(int argc, char **argv)
 			break;
 		case 'u':
 			unsafe = true;
-			break;
-		case 'q':
-			quiet = true;
 			break;
 		case 'h':
 			return 0;
@@ -114,5 +108,6 @@ int img_create(int argc, char **argv)
 		return EXIT_ERROR;
 	if (optind + 1 < argc && img_size("img create:", argv[optind + 1], &create.size))
 		return EXIT_ERROR;
-	return create_image(argv[optind], format, &create, unsafe, quiet) ? EXIT_ERROR : 0;
+	return create_image(argv[optind], common.format, &create, unsafe, common.quiet) ?
+		       EXIT_ERROR : 0;
 }

@@ -33,12 +33,37 @@ static const struct {
 	{ "snapshot", img_snapshot },
 };
 
-int img_getopt(int argc, char **argv, const char *letters, const struct option *options)
+/* Is it an option that all know, and this subcommand has? Then it is done. */
+static bool take_common(int id, const char *letters, struct img_common *common)
+{
+	if (id <= 0 || id > UINT8_MAX || !strchr(letters, id))
+		return false;
+	switch (id) {
+	case 'f':
+		common->format = optarg;
+		return true;
+	case 'q':
+		common->quiet = true;
+		return true;
+	case 'p':
+		common->progress = true;
+		return true;
+	case 'U':
+		common->shared_ok = true;
+		return true;
+	}
+	return false;
+}
+
+int img_getopt(int argc, char **argv, const char *letters, const struct option *options,
+	       struct img_common *common)
 {
 	int id;
 
 	opterr = 0;
-	id = getopt_long(argc, argv, letters, options, NULL);
+	do {
+		id = getopt_long(argc, argv, letters, options, NULL);
+	} while (take_common(id, letters, common));
 	switch (id) {
 	case 'h':
 		fputs(help_text, stdout);
@@ -54,6 +79,13 @@ int img_getopt(int argc, char **argv, const char *letters, const struct option *
 			report("img %s: option '%s' is not supported (see 'mkvm img --help')",
 			       argv[0], argv[optind - 1]);
 		break;
+	case 'f':
+	case 'q':
+	case 'U':
+		/* Long options that all tables have, and this subcommand does without. */
+		report("img %s: option '%s' is not supported (see 'mkvm img --help')", argv[0],
+		       argv[optind - 1]);
+		return '?';
 	}
 	return id;
 }

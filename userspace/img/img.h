@@ -38,15 +38,30 @@ enum img_option {
 	{ "force-share", no_argument, NULL, 'U' }, { "format", required_argument, NULL, 'f' }
 
 /**
- * img_getopt() - getopt_long() that reports what is wrong
+ * struct img_common - options that mean the same to every subcommand that has them
+ * @format: -f
+ * @quiet: -q
+ * @progress: -p
+ * @shared_ok: -U
+ */
+struct img_common {
+	const char *format;
+	bool quiet, progress, shared_ok;
+};
+
+/**
+ * img_getopt() - getopt_long() that reports what is wrong and reads the options of all
  * @argc: of the subcommand
  * @argv: its options; positional arguments move to the end
  * @letters: as for getopt(), starting with ':'
  * @options: long options
+ * @common: what options of all set, as far as @letters has them
  *
- * Return: as getopt_long(); '?' after a report. "help" prints the help and gives 'h'.
+ * Return: as getopt_long(), but no option of @common; '?' after a report. "help" prints the help
+ * and gives 'h'.
  */
-int img_getopt(int argc, char **argv, const char *letters, const struct option *options);
+int img_getopt(int argc, char **argv, const char *letters, const struct option *options,
+	       struct img_common *common);
 
 /**
  * img_files() - check the number of positional arguments

@@ -250,19 +250,13 @@ static void print(const json_t *list, bool json, bool chain)
 
 int img_info(int argc, char **argv)
 {
-	bool chain = false, shared_ok = false;
-	const char *format = NULL;
+	struct img_common common = { .quiet = false };
+	bool chain = false;
 	int id, json = 0, ret;
 	json_t *list;
 
-	while ((id = img_getopt(argc, argv, ":hf:Uq", options)) != -1) {
+	while ((id = img_getopt(argc, argv, ":hf:Uq", options, &common)) != -1) {
 		switch (id) {
-		case 'f':
-			format = optarg;
-			break;
-		case 'U':
-			shared_ok = true;
-			break;
 		case IMG_OUTPUT:
 			json = img_output(optarg);
 			if (json < 0)
@@ -270,8 +264,6 @@ int img_info(int argc, char **argv)
 			break;
 		case IMG_BACKING_CHAIN:
 			chain = true;
-			break;
-		case 'q':
 			break;
 		case 'h':
 			return 0;
@@ -282,7 +274,7 @@ int img_info(int argc, char **argv)
 	if (img_files(argc, argv, 1, 1, "FILE"))
 		return EXIT_ERROR;
 	list = json_array();
-	ret = describe_chain(list, argv[optind], format, shared_ok, chain);
+	ret = describe_chain(list, argv[optind], common.format, common.shared_ok, chain);
 	if (!ret)
 		print(list, json, chain);
 	json_decref(list);

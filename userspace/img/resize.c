@@ -57,8 +57,8 @@ static int resize(struct block *blk, const char *arg, bool shrink, bool quiet)
 
 int img_resize(int argc, char **argv)
 {
-	bool shrink = false, quiet = false;
-	const char *format = NULL;
+	struct img_common common = { .quiet = false };
+	bool shrink = false;
 	struct block *blk;
 	int id, ret;
 
@@ -69,14 +69,8 @@ int img_resize(int argc, char **argv)
 	else
 		id = argc;
 	argc = id;
-	while ((id = img_getopt(argc, argv, ":hf:q", options)) != -1) {
+	while ((id = img_getopt(argc, argv, ":hf:q", options, &common)) != -1) {
 		switch (id) {
-		case 'f':
-			format = optarg;
-			break;
-		case 'q':
-			quiet = true;
-			break;
 		case IMG_SHRINK:
 			shrink = true;
 			break;
@@ -94,10 +88,10 @@ int img_resize(int argc, char **argv)
 		argc++;
 	if (img_files(argc, argv, 2, 2, "FILE [+|-]SIZE"))
 		return EXIT_ERROR;
-	blk = img_open(argv[optind], format, false, false);
+	blk = img_open(argv[optind], common.format, false, false);
 	if (!blk)
 		return EXIT_ERROR;
-	ret = resize(blk, argv[optind + 1], shrink, quiet);
+	ret = resize(blk, argv[optind + 1], shrink, common.quiet);
 	block_close(blk);
 	return ret ? EXIT_ERROR : 0;
 }

@@ -70,16 +70,13 @@ static int act(struct block *blk, int action, const char *name)
 
 int img_snapshot(int argc, char **argv)
 {
-	const char *format = NULL, *name = NULL;
-	bool shared_ok = false;
+	struct img_common common = { .quiet = false };
+	const char *name = NULL;
 	int id, action = 0, ret;
 	struct block *blk;
 
-	while ((id = img_getopt(argc, argv, ":hf:qUlc:a:d:", options)) != -1) {
+	while ((id = img_getopt(argc, argv, ":hf:qUlc:a:d:", options, &common)) != -1) {
 		switch (id) {
-		case 'f':
-			format = optarg;
-			break;
 		case 'l':
 		case 'c':
 		case 'a':
@@ -88,11 +85,6 @@ int img_snapshot(int argc, char **argv)
 				return -report("img snapshot: one of -l, -c, -a and -d, not two");
 			action = id;
 			name = optarg;
-			break;
-		case 'U':
-			shared_ok = true;
-			break;
-		case 'q':
 			break;
 		case 'h':
 			return 0;
@@ -104,9 +96,9 @@ int img_snapshot(int argc, char **argv)
 		return EXIT_ERROR;
 	if (!action)
 		action = 'l';
-	if (action != 'l' && shared_ok)
+	if (action != 'l' && common.shared_ok)
 		return -report("img snapshot: -U only with -l");
-	blk = img_open(argv[optind], format, action == 'l', shared_ok);
+	blk = img_open(argv[optind], common.format, action == 'l', common.shared_ok);
 	if (!blk)
 		return EXIT_ERROR;
 	ret = act(blk, action, name);
