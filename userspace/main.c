@@ -11,6 +11,7 @@
 #include "config.h"
 #include "control/client.h"
 #include "img/img.h"
+#include "inspect/vmcs.h"
 #include "net/cmd_net.h"
 #include "report.h"
 #include "run.h"
@@ -29,6 +30,7 @@ static const char help_text[] =
 	"                                -f: pull its plug\n"
 	"  pause NAME, resume NAME       stop the guest's CPUs and clocks, and let them go on\n"
 	"  reset NAME                    press its reset button\n"
+	"  vmcs NAME [show|diff|watch]   look into a vCPU's VMCS ('mkvm vmcs --help')\n"
 	"  help [options]                this text, or all options of run\n"
 	"  version                       version of mkvm\n";
 
@@ -46,6 +48,7 @@ static const struct {
 	{ "resume", cmd_resume },
 	{ "reset", cmd_reset },
 	{ "console", cmd_console },
+	{ "vmcs", cmd_vmcs },
 };
 
 static int is_one_of(const char *arg, const char *name)

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * `mkvm vmcs`: what its parts share.
+ */
+#ifndef MKVM_INSPECT_VMCS_H
+#define MKVM_INSPECT_VMCS_H
+
+#include <stdio.h>
+
+#include "inspect/dump.h"
+
+/**
+ * struct vmcs_output - where and how it is printed
+ * @f: the stream
+ * @colour: it is a terminal that shows colours
+ */
+struct vmcs_output {
+	FILE *f;
+	bool colour;
+};
+
+/** vmcs_show() - print all of it for a reader */
+void vmcs_show(const struct vmcs_output *out, const struct vmcs_dump *d);
+
+/** vmcs_show_json() - as JSON: the dump, and "decoded"; a new reference */
+json_t *vmcs_show_json(const struct vmcs_dump *d);
+
+/**
+ * vmcs_diff() - print what differs between two exits
+ *
+ * Return: how many fields do.
+ */
+unsigned int vmcs_diff(const struct vmcs_output *out, const struct vmcs_dump *before,
+		       const struct vmcs_dump *after);
+
+/** vmcs_diff_json() - as JSON; a new reference */
+json_t *vmcs_diff_json(const struct vmcs_dump *before, const struct vmcs_dump *after);
+
+/** vmcs_title() - print one line that says whose VMCS it is, and of which exit */
+void vmcs_title(const struct vmcs_output *out, const struct vmcs_dump *d);
+
+/** cmd_vmcs() - the subcommand; the exit status */
+int cmd_vmcs(int argc, char **argv);
+
+#endif
