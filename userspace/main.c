@@ -11,6 +11,7 @@
 #include "config.h"
 #include "control/client.h"
 #include "img/img.h"
+#include "inspect/ept.h"
 #include "inspect/vmcs.h"
 #include "net/cmd_net.h"
 #include "report.h"
@@ -31,6 +32,7 @@ static const char help_text[] =
 	"  pause NAME, resume NAME       stop the guest's CPUs and clocks, and let them go on\n"
 	"  reset NAME                    press its reset button\n"
 	"  vmcs NAME [show|diff|watch]   look into a vCPU's VMCS ('mkvm vmcs --help')\n"
+	"  ept [--html FILE] NAME        its second-dimension page tables ('mkvm ept --help')\n"
 	"  help [options]                this text, or all options of run\n"
 	"  version                       version of mkvm\n";
 
@@ -49,6 +51,7 @@ static const struct {
 	{ "reset", cmd_reset },
 	{ "console", cmd_console },
 	{ "vmcs", cmd_vmcs },
+	{ "ept", cmd_ept },
 };
 
 static int is_one_of(const char *arg, const char *name)

@@ -144,6 +144,7 @@ static int parse(struct request *r, int argc, char **argv)
 	int c, err = 0;
 
 	*r = (struct request){ .wait_ms = 200, .interval = 1 };
+	/* Zero: whatever getopt() was used for before. */
 	optind = 0;
 	while (!err && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
