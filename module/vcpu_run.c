@@ -16,6 +16,7 @@
 #include "minikvm.h"
 #include "compat.h"
 #include "host_work.h"
+#include "trace.h"
 #include "irqchip/irqchip.h"
 #include "irqchip/lapic.h"
 #include "x86/debug.h"
@@ -71,11 +72,14 @@ static bool vcpu_poll(struct vcpu *vcpu, ktime_t begin)
 static void vcpu_learn_poll(struct vcpu *vcpu, u64 waited_ns)
 {
 	u32 longest = READ_ONCE(vcpu->vm->halt_poll_max_ns);
+	u32 old = vcpu->halt_poll_ns;
 
 	if (waited_ns > longest)
 		vcpu->halt_poll_ns = 0;
 	else if (waited_ns > vcpu->halt_poll_ns)
 		vcpu->halt_poll_ns = min(max(vcpu->halt_poll_ns * 2, HALT_POLL_FIRST_NS), longest);
+	if (vcpu->halt_poll_ns != old)
+		trace_kvm_halt_poll_ns(vcpu->halt_poll_ns > old, vcpu->id, vcpu->halt_poll_ns, old);
 }
 
 /* Sleep until vcpu_kick(), a signal, or a reason to run. False: need not. */
@@ -138,6 +142,9 @@ static void vcpu_wait_halted(struct vcpu *vcpu)
 		vcpu->stats.halt_wait_ns += ns;
 		stats_hist_add(vcpu->stats.halt_wait_hist, ns);
 	}
+	if (trace_kvm_vcpu_wakeup_enabled())
+		trace_kvm_vcpu_wakeup(ktime_to_ns(ktime_sub(end, begin)), slept,
+				      vcpu_runnable(vcpu));
 	vcpu_learn_poll(vcpu, ktime_to_ns(ktime_sub(end, begin)));
 }
 
@@ -246,7 +253,9 @@ static void vcpu_enter_irqoff(struct vcpu *vcpu)
 {
 	guest_timing_begin();
 	fpu_enter(vcpu);
+	trace_kvm_entry(vcpu);
 	vendor->enter(vcpu);
+	trace_kvm_exit(vcpu);
 	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE_GUEST);
 	vendor->exit_irqoff(vcpu);
 	fpu_exit(vcpu);
@@ -444,6 +453,7 @@ long vcpu_run(struct vcpu *vcpu)
 
 	r = vcpu_run_loaded(vcpu);
 
+	trace_kvm_userspace_exit(vcpu->run->exit_reason, r);
 	fpu_put_guest(vcpu);
 	if (vcpu->run->kvm_valid_regs)
 		sync_regs_store(vcpu);

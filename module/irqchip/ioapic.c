@@ -22,6 +22,7 @@
 
 #include "../minikvm.h"
 #include "../iobus.h"
+#include "../trace_irq.h"
 #include "apic_regs.h"
 #include "chips.h"
 #include "irqchip.h"
@@ -142,6 +143,7 @@ int ioapic_set_irq(struct vm *vm, int pin, int source, int level)
 	else
 		__clear_bit(source, &ioapic->lines[pin]);
 	taken = ioapic_set_line(ioapic, pin, ioapic->lines[pin] != 0);
+	trace_kvm_ioapic_set_irq(ioapic->s.redirtbl[pin].bits, pin, !taken);
 	spin_unlock_irqrestore(&ioapic->lock, flags);
 	return taken;
 }

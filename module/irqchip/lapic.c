@@ -21,6 +21,7 @@
 #include <asm/mce.h>
 
 #include "../minikvm.h"
+#include "../trace_irq.h"
 #include "../x86/x86.h"
 #include "irqchip.h"
 #include "lapic_impl.h"
@@ -119,6 +120,7 @@ void lapic_eoi(struct lapic *apic)
 	struct vcpu *vcpu = apic->vcpu;
 	int vector = apic_isr_highest(apic);
 
+	trace_kvm_eoi(vcpu->id, vector);
 	/* An EOI with nothing in service is legal and does nothing. */
 	if (vector < 0)
 		return;

@@ -21,6 +21,7 @@
 
 #include "../minikvm.h"
 #include "../mmu/mmu.h"
+#include "../trace_irq.h"
 #include "../x86/x86.h"
 #include "lapic_impl.h"
 
@@ -192,6 +193,7 @@ static int lapic_take_vector(struct lapic *apic, u8 vector, bool level)
 	if (apic->posts) {
 		if (!lapic_post(apic, vector))
 			return 1;
+		trace_kvm_apicv_accept_irq(vcpu->id, IRQ_MODE_FIXED << 8, level, vector);
 	} else {
 		if (test_and_set_bit(vector & 31,
 				     apic_vector_word(apic->regs, LAPIC_IRR, vector)))
@@ -207,6 +209,7 @@ int lapic_take(struct lapic *apic, u8 mode, u8 vector, bool assert, bool level)
 {
 	struct vcpu *vcpu = apic->vcpu;
 
+	trace_kvm_apic_accept_irq(vcpu->id, mode << 8, level, vector);
 	switch (mode) {
 	case IRQ_MODE_FIXED:
 	case IRQ_MODE_LOWEST:
@@ -466,6 +469,7 @@ void lapic_send_ipi(struct lapic *apic, u32 icr, u32 dest)
 		.trig_level = icr & ICR_LEVEL,
 	};
 
+	trace_kvm_apic_ipi(icr, dest);
 	if (msg.mode <= IRQ_MODE_LOWEST && msg.vector < 16) {
 		lapic_error(apic, ESR_SEND_VECTOR);
 		return;

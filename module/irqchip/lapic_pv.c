@@ -13,6 +13,7 @@
 
 #include "../../uapi/minikvm_para.h"
 #include "../memslot.h"
+#include "../trace_irq.h"
 #include "irqchip.h"
 #include "lapic_impl.h"
 
@@ -72,6 +73,7 @@ void lapic_pv_eoi_collect(struct lapic *apic)
 	    byte & MINIKVM_PV_EOI_ENABLED &&
 	    !guest_write(vcpu->vm, pv_eoi_gpa(vcpu), &disabled, sizeof(disabled)))
 		return;
+	trace_kvm_pv_eoi(vcpu->id, apic->isr_highest);
 	/* Cleared by the guest; or the memory has gone, and with it the answer. */
 	lapic_eoi(apic);
 }

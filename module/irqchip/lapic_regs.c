@@ -12,6 +12,7 @@
 #include <asm/cpufeatures.h>
 
 #include "../minikvm.h"
+#include "../trace_irq.h"
 #include "../x86/x86.h"
 #include "lapic_impl.h"
 
@@ -133,6 +134,7 @@ static int lapic_write_xapic_only(struct lapic *apic, u32 offset, u32 val)
 /* 0, or -EINVAL: no such register, read-only, or not in this mode. */
 int lapic_reg_write(struct lapic *apic, u32 offset, u32 val)
 {
+	trace_kvm_apic(TRACE_APIC_WRITE, offset, val);
 	switch (offset) {
 	case LAPIC_EOI:
 		if (val && apic_x2apic(apic))
@@ -216,6 +218,7 @@ int lapic_msr_read(struct vcpu *vcpu, u32 msr, u64 *data)
 	*data = lapic_reg_read(apic, offset);
 	if (offset == LAPIC_ICR)
 		*data |= (u64)apic_reg(apic->regs, LAPIC_ICR2) << 32;
+	trace_kvm_apic(TRACE_APIC_READ, offset, *data);
 	return 0;
 }
 
@@ -240,6 +243,7 @@ int lapic_msr_write(struct vcpu *vcpu, u32 msr, u64 data)
 			return -EINVAL;
 		/* There is no busy bit in this mode; it reads as zero. */
 		data &= ~(u64)ICR_BUSY;
+		trace_kvm_apic(TRACE_APIC_WRITE, offset, data);
 		apic_reg_set(apic->regs, LAPIC_ICR, data);
 		apic_reg_set(apic->regs, LAPIC_ICR2, data >> 32);
 		lapic_send_ipi(apic, data, data >> 32);
@@ -310,6 +314,7 @@ int lapic_mmio_read(struct vcpu *vcpu, gpa_t addr, int len, void *data)
 		return 0;
 	}
 	val = lapic_reg_read(apic, offset & ~0xfu);
+	trace_kvm_apic(TRACE_APIC_READ, offset & ~0xfu, val);
 	memcpy(data, (char *)&val + (offset & 3), len);
 	return 0;
 }

@@ -17,6 +17,7 @@
  */
 #include <linux/bitmap.h>
 
+#include "../trace_irq.h"
 #include "irqchip.h"
 #include "lapic_impl.h"
 
@@ -131,10 +132,12 @@ void lapic_virtual_write(struct vcpu *vcpu, u32 offset)
 	switch (offset) {
 	case LAPIC_ID:
 	case LAPIC_LDR:
+		trace_kvm_apic(TRACE_APIC_WRITE, offset, val);
 		apic_reg_set(apic->regs, offset, val & 0xff000000);
 		lapic_map_update(vcpu->vm);
 		break;
 	case LAPIC_DFR:
+		trace_kvm_apic(TRACE_APIC_WRITE, offset, val);
 		apic_reg_set(apic->regs, offset, val | 0x0fffffff);
 		lapic_map_update(vcpu->vm);
 		break;
@@ -172,6 +175,7 @@ void lapic_eoi_vectors_changed(struct vm *vm)
  */
 void lapic_virtual_eoi(struct vcpu *vcpu, u8 vector)
 {
+	trace_kvm_eoi(vcpu->id, vector);
 	lapic_eoi_broadcast(vcpu->lapic, vector);
 }
 

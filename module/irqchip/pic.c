@@ -9,6 +9,7 @@
 
 #include "../minikvm.h"
 #include "../iobus.h"
+#include "../trace_irq.h"
 #include "chips.h"
 #include "irqchip.h"
 #include "lapic.h"
@@ -130,6 +131,8 @@ int pic_set_irq(struct vm *vm, int pin, int source, int level)
 	else
 		__clear_bit(source, &pic->lines[pin]);
 	noted = pic_pair_set_line(&pic->pair, pin, pic->lines[pin] != 0);
+	trace_kvm_pic_set_irq(pin >> 3, pin & 7, pic->pair.chip[pin >> 3].elcr,
+			      pic->pair.chip[pin >> 3].imr, !noted);
 	pic_collect(pic, &news);
 	spin_unlock_irqrestore(&pic->lock, flags);
 	pic_tell(pic, &news);

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "../minikvm.h"
+#include "../trace_irq.h"
 #include "apic_regs.h"
 #include "chips.h"
 #include "irqchip.h"
@@ -23,10 +24,12 @@
 #define ROUTING_FLAG_DEVID	1u	/* known, without meaning on x86 */
 
 /* Message address and data, Intel SDM vol. 3A, "Message Signalled Interrupts". */
+#define MSI_ADDR_BASE		0xfee00000u
 #define MSI_ADDR_LOGICAL	BIT(2)
 #define MSI_ADDR_REDIRECT	BIT(3)
 #define MSI_ADDR_DEST(lo)	(((lo) >> 12) & 0xff)
-#define MSI_ADDR_HI_RESERVED	0xffu		/* the rest: destination bits 31:8 */
+#define MSI_ADDR_HI_RESERVED	0xffu		/* the rest: */
+#define MSI_ADDR_HI_DEST	0xffffff00u	/* destination bits 31:8 */
 #define MSI_DATA_VECTOR(data)	((data) & 0xff)
 #define MSI_DATA_MODE(data)	(((data) >> 8) & 7)
 #define MSI_DATA_LEVEL		BIT(15)
@@ -74,10 +77,29 @@ static int msi_decode(struct vm *vm, struct lapic_msg *msg, u32 address_lo, u32 
 	return 0;
 }
 
+/* The message as the APICs see it: fields without meaning to them are zero. */
+static noinline void trace_msi(const struct lapic_msg *msg)
+{
+	u64 address = MSI_ADDR_BASE | (u64)(msg->dest & MSI_ADDR_HI_DEST) << 32 |
+		      (msg->dest & 0xff) << 12;
+	u64 data = msg->vector | msg->mode << 8;
+
+	if (msg->logical)
+		address |= MSI_ADDR_LOGICAL;
+	if (msg->trig_level)
+		data |= MSI_DATA_LEVEL;
+	trace_kvm_msi_set_irq(address, data);
+}
+
 static int irq_route_set(struct vm *vm, const struct irq_route *route, int level, int source)
 {
-	if (route->type == MINIKVM_IRQ_ROUTING_MSI)
-		return level ? lapic_deliver(vm, NULL, &route->msg) : -1;
+	if (route->type == MINIKVM_IRQ_ROUTING_MSI) {
+		if (!level)
+			return -1;
+		if (trace_kvm_msi_set_irq_enabled())
+			trace_msi(&route->msg);
+		return lapic_deliver(vm, NULL, &route->msg);
+	}
 	if (route->chip == MINIKVM_IRQCHIP_IOAPIC)
 		return ioapic_set_irq(vm, route->pin, source, level);
 	return pic_set_irq(vm, route->pin + (route->chip == MINIKVM_IRQCHIP_PIC_SLAVE ? 8 : 0),
@@ -119,6 +141,7 @@ int irq_set_level(struct vm *vm, u32 gsi, int level, int source)
 	struct irq_route routes[ROUTES_PER_GSI];
 	int i, one, nr, total = -1;
 
+	trace_kvm_set_irq(gsi, level, source);
 	nr = irq_routes_of(vm, gsi, routes);
 	for (i = 0; i < nr; i++) {
 		one = irq_route_set(vm, &routes[i], level, source);
@@ -140,9 +163,11 @@ void irq_pulse(struct vm *vm, u32 gsi)
 	struct irq_route routes[ROUTES_PER_GSI];
 	int i, nr;
 
+	trace_kvm_set_irq(gsi, 1, IRQ_SOURCE_USER);
 	nr = irq_routes_of(vm, gsi, routes);
 	for (i = 0; i < nr; i++)
 		irq_route_set(vm, &routes[i], 1, IRQ_SOURCE_USER);
+	trace_kvm_set_irq(gsi, 0, IRQ_SOURCE_USER);
 	for (i = 0; i < nr; i++)
 		if (routes[i].type != MINIKVM_IRQ_ROUTING_MSI)
 			irq_route_set(vm, &routes[i], 0, IRQ_SOURCE_USER);
@@ -163,6 +188,7 @@ int irq_send_msi(struct vm *vm, const struct minikvm_msi *msi)
 	if ((msi->flags & ~ROUTING_FLAG_DEVID) ||
 	    msi_decode(vm, &msg, msi->address_lo, msi->address_hi, msi->data))
 		return -EINVAL;
+	trace_kvm_msi_set_irq((u64)msi->address_hi << 32 | msi->address_lo, msi->data);
 	return lapic_deliver(vm, NULL, &msg);
 }
 
@@ -186,6 +212,7 @@ void irq_acked(struct vm *vm, u32 chip, u32 pin)
 {
 	int gsi = irq_gsi_of_pin(vm, chip, pin);
 
+	trace_kvm_ack_irq(chip, pin);
 	if (gsi < 0)
 		return;
 	if (gsi == PIT_GSI)

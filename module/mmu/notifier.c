@@ -25,6 +25,7 @@
 #include <linux/srcu.h>
 
 #include "../memslot.h"
+#include "../trace.h"
 #include "tables.h"
 
 static struct vm *notifier_vm(struct mmu_notifier *mn)
@@ -82,6 +83,7 @@ static int invalidate_range_start(struct mmu_notifier *mn, const struct mmu_noti
 	struct vm *vm = notifier_vm(mn);
 	struct mmu_state *mmu = &vm->mmu;
 
+	trace_kvm_unmap_hva_range(range->start, range->end);
 	write_lock(&mmu->lock);
 	if (!mmu->notifier_count++) {
 		mmu->notifier_start = range->start;

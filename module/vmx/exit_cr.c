@@ -8,6 +8,7 @@
 #include <asm/trapnr.h>
 
 #include "vmx.h"
+#include "../trace.h"
 #include "../x86/debug.h"
 #include "../x86/x86.h"
 
@@ -45,6 +46,7 @@ static enum exit_action mov_to_cr(struct vcpu *vcpu, int cr, unsigned long value
 {
 	int err;
 
+	trace_kvm_cr(TRACE_WRITE, cr, value);
 	switch (cr) {
 	case 0:
 		err = cr0_set(vcpu, value);
@@ -81,6 +83,7 @@ static enum exit_action mov_from_cr(struct vcpu *vcpu, int cr, int reg)
 		inject_ud(vcpu);
 		return EXIT_RESUME;
 	}
+	trace_kvm_cr(TRACE_READ, cr, vcpu->regs[reg]);
 	vmx_skip_insn(vcpu);
 	return EXIT_RESUME;
 }

@@ -10,6 +10,7 @@
 #include "vmx.h"
 #include "../iobus.h"
 #include "../mmu/mmu.h"
+#include "../trace.h"
 #include "../x86/x86.h"
 
 /*
@@ -51,6 +52,7 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
 	gpa_t gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
 	u32 flags = 0;
 
+	trace_kvm_page_fault(vcpu, gpa, qual);
 	/*
 	 * An IRET that ends an NMI handler faulted after it had unblocked NMIs;
 	 * it will be executed again. During event delivery the bit means nothing.
@@ -96,6 +98,7 @@ enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
 	gpa_t gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
 
 	if (mmio_noticed(vcpu, gpa)) {
+		trace_kvm_fast_mmio(gpa);
 		vmx_skip_insn(vcpu);
 		return EXIT_RESUME;
 	}

@@ -14,6 +14,7 @@
 #include <linux/module.h>
 
 #include "vmx.h"
+#include "../trace.h"
 
 #define PLE_GROWTH	2
 #define PLE_MAX_WINDOW	(UINT_MAX / PLE_GROWTH)
@@ -41,6 +42,7 @@ static void set_window(struct vcpu_vmx *vmx, u32 window)
 {
 	if (window == vmx->ple_window)
 		return;
+	trace_kvm_ple_window_update(vmx->vcpu.id, window, vmx->ple_window);
 	vmcs_write32(PLE_WINDOW, window);
 	vmx->ple_window = window;
 }

@@ -21,6 +21,7 @@
 
 #include "vmx.h"
 #include "../memslot.h"
+#include "../trace.h"
 
 #define PML_ENTRIES	512
 #define PML_FREE	~0ull		/* addresses are page aligned */
@@ -117,6 +118,7 @@ enum exit_action exit_pml_full(struct vcpu *vcpu)
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	int idx;
 
+	trace_kvm_pml_full(vcpu->id);
 	/* As with an EPT violation: the IRET of an NMI handler will come again. */
 	if (qual_ept_unblocked_nmi(vmx_exit_qual(vmx)) && !intr_info_valid(vmx->idt_info))
 		vmx_set_nmi_mask(vcpu, true);

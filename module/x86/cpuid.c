@@ -14,6 +14,7 @@
 
 #include "../../uapi/minikvm_para.h"
 #include "../irqchip/lapic.h"
+#include "../trace.h"
 #include "cpuid.h"
 
 #define CPUID_CLASSES	4	/* basic, hypervisor, extended, and the rest */
@@ -161,8 +162,9 @@ void cpuid_lookup(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	}
 }
 
-static noinline void exec_absent_leaf(struct vcpu *vcpu, u32 eax, u32 ecx)
+static noinline void exec_absent_leaf(struct vcpu *vcpu, u32 function, u32 index)
 {
+	u32 eax = function, ecx = index;
 	u32 ebx, edx;
 
 	cpuid_lookup(vcpu, &eax, &ebx, &ecx, &edx);
@@ -170,6 +172,12 @@ static noinline void exec_absent_leaf(struct vcpu *vcpu, u32 eax, u32 ecx)
 	vcpu->regs[REG_RBX] = ebx;
 	vcpu->regs[REG_RCX] = ecx;
 	vcpu->regs[REG_RDX] = edx;
+	if (trace_kvm_cpuid_enabled()) {
+		u32 leaf = function;
+
+		find_out_of_range(vcpu, &leaf, index);
+		trace_kvm_cpuid(vcpu, function, index, false, leaf != function);
+	}
 }
 
 /**
@@ -192,6 +200,7 @@ void cpuid_exec(struct vcpu *vcpu)
 	vcpu->regs[REG_RBX] = e->ebx;
 	vcpu->regs[REG_RCX] = e->ecx;
 	vcpu->regs[REG_RDX] = e->edx;
+	trace_kvm_cpuid(vcpu, function, index, true, false);
 }
 
 /**

@@ -12,6 +12,7 @@
 #include "../iobus.h"
 #include "../irqchip/lapic.h"
 #include "../memslot.h"
+#include "../trace.h"
 #include "emul_impl.h"
 
 /**
@@ -98,6 +99,8 @@ static void access_devices(struct emul_ctx *c, gpa_t gpa, u8 *data, u32 len, boo
 		int r = write ? device_write(c->vcpu, gpa, n, data) :
 				device_read(c->vcpu, gpa, n, data);
 
+		trace_kvm_mmio(write ? TRACE_MMIO_WRITE : r ? TRACE_MMIO_UNSATISFIED :
+			       TRACE_MMIO_READ, n, gpa, r && !write ? NULL : data);
 		if (r && c->nr_pieces < MAX_PIECES)
 			c->piece[c->nr_pieces++] = (struct emul_piece){
 				.gpa = gpa, .data = data, .len = n,
@@ -262,9 +265,11 @@ int emul_apply_writes(struct emul_ctx *c)
 		if (r && guest_write(vm, w->gpa, w->data, w->len))
 			access_devices(c, w->gpa, w->data, w->len, true);
 	}
-	if (c->port_write && !iobus_write(c->vcpu, IO_BUS_PIO, c->port, c->port_len,
-					  &c->port_data))
-		c->port_write = false;
+	if (c->port_write) {
+		trace_kvm_pio(TRACE_WRITE, c->port, c->port_len, 1, &c->port_data);
+		if (!iobus_write(c->vcpu, IO_BUS_PIO, c->port, c->port_len, &c->port_data))
+			c->port_write = false;
+	}
 	return 0;
 }
 
@@ -284,6 +289,7 @@ enum exec_result emul_port_in(struct exec *x, u16 port, void *buf, u32 size)
 		c->port_wait = true;
 		return EXEC_WAIT;
 	}
+	trace_kvm_pio(TRACE_READ, port, size, 1, c->reads[c->nr_reads]);
 	emul_remember_read(c);
 	return read_known(c, buf, size) ? EXEC_OK : EXEC_UNKNOWN;
 }

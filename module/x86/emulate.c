@@ -17,6 +17,7 @@
 #include <asm/processor-flags.h>
 
 #include "../memslot.h"
+#include "../trace.h"
 #include "debug.h"
 #include "emul_impl.h"
 
@@ -153,6 +154,7 @@ static enum exit_action complete_port(struct vcpu *vcpu)
 	if (c->port_write)
 		return EXIT_RESUME;
 	memcpy(c->reads[c->nr_reads], vcpu->pio_data, c->port_len);
+	trace_kvm_pio(TRACE_READ, c->port, c->port_len, 1, c->reads[c->nr_reads]);
 	return continue_read(vcpu);
 }
 
@@ -162,8 +164,10 @@ static enum exit_action complete_mmio(struct vcpu *vcpu)
 	struct emul_ctx *c = vcpu->emul;
 	struct emul_piece *p = &c->piece[c->cur_piece];
 
-	if (!c->mmio_write)
+	if (!c->mmio_write) {
 		memcpy(p->data, vcpu->run->mmio.data, p->len);
+		trace_kvm_mmio(TRACE_MMIO_READ, p->len, p->gpa, p->data);
+	}
 	if (++c->cur_piece < c->nr_pieces)
 		return exit_to_user(vcpu, c->mmio_write);
 	c->nr_pieces = 0;
@@ -357,6 +361,28 @@ static struct emul_ctx *emul_context(struct vcpu *vcpu)
 	return c;
 }
 
+/* For kvm_emulate_insn: the mode as four bits of the guest's state. */
+static noinline void trace_insn(struct emul_ctx *c, bool failed)
+{
+	u8 flags = is_protmode(c->vcpu) ? TRACE_INSN_CR0_PE : 0;
+
+	switch (c->x.mode) {
+	case X86_MODE_REAL:
+		if (flags)
+			flags |= TRACE_INSN_EFL_VM;
+		break;
+	case X86_MODE_PROT16:
+		break;
+	case X86_MODE_PROT32:
+		flags |= TRACE_INSN_CS_D;
+		break;
+	default:
+		flags |= TRACE_INSN_CS_L;
+	}
+	trace_kvm_emulate_insn(c->vcpu, c->start_rip, c->bytes,
+			       failed ? c->nr_bytes : c->x.insn.len, flags, failed);
+}
+
 static enum exit_action emul_start(struct vcpu *vcpu, gpa_t gpa, bool io_allowed)
 {
 	struct emul_ctx *c = emul_context(vcpu);
@@ -375,6 +401,8 @@ static enum exit_action emul_start(struct vcpu *vcpu, gpa_t gpa, bool io_allowed
 	r = fetch_and_decode(c);
 	if (r != -EFAULT)
 		vcpu->stats.insn_emulation++;
+	if (trace_kvm_emulate_insn_enabled())
+		trace_insn(c, r != 0);
 	if (r == -EFAULT || (!r && !emul_vector_allowed(c))) {
 		gva_inject(vcpu, &c->x.fault);
 		return EXIT_RESUME;

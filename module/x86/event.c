@@ -9,6 +9,7 @@
 #include "../minikvm.h"
 #include "../irqchip/irqchip.h"
 #include "../irqchip/lapic.h"
+#include "../trace.h"
 #include "debug.h"
 #include "x86.h"
 
@@ -232,16 +233,19 @@ static bool deliver_again(struct vcpu *vcpu)
 {
 	struct vcpu_events *ev = &vcpu->events;
 
-	if (ev->exception.injected)
+	if (ev->exception.injected) {
+		trace_kvm_inj_exception(&ev->exception, true);
 		vendor->inject_exception(vcpu);
-	else if (ev->exception.pending)
+	} else if (ev->exception.pending) {
 		return false;
-	else if (ev->nmi_injected)
+	} else if (ev->nmi_injected) {
 		vendor->inject_nmi(vcpu);
-	else if (ev->interrupt.injected)
+	} else if (ev->interrupt.injected) {
+		trace_kvm_inj_virq(ev->interrupt.nr, ev->interrupt.soft, true);
 		vendor->inject_irq(vcpu);
-	else
+	} else {
 		return false;
+	}
 	return true;
 }
 
@@ -258,6 +262,7 @@ static void deliver_exception(struct vcpu *vcpu)
 	}
 	ex->pending = false;
 	ex->injected = true;
+	trace_kvm_inj_exception(ex, false);
 	vendor->inject_exception(vcpu);
 }
 
@@ -293,6 +298,7 @@ static void deliver_irq(struct vcpu *vcpu, bool room)
 			ev->interrupt.injected = true;
 			ev->interrupt.soft = false;
 			ev->interrupt.nr = vector;
+			trace_kvm_inj_virq(vector, false, false);
 			vendor->inject_irq(vcpu);
 		}
 		if (!vcpu_irq_injectable(vcpu))

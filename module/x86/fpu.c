@@ -14,6 +14,7 @@
 #include <asm/fpu/xstate.h>
 #include <asm/pkru.h>
 
+#include "../trace.h"
 #include "x86.h"
 
 /**
@@ -49,6 +50,7 @@ void fpu_load_guest(struct vcpu *vcpu)
 {
 	fpu_swap_kvm_fpstate(&vcpu->guest_fpu, true);
 	vcpu->guest_fpu_loaded = true;
+	trace_kvm_fpu(1);
 }
 
 /**
@@ -59,6 +61,7 @@ void fpu_put_guest(struct vcpu *vcpu)
 {
 	fpu_swap_kvm_fpstate(&vcpu->guest_fpu, false);
 	vcpu->guest_fpu_loaded = false;
+	trace_kvm_fpu(0);
 }
 
 static void reset_legacy_area(struct fxregs_state *fx)

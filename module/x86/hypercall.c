@@ -12,6 +12,7 @@
 #include "../../uapi/minikvm_para.h"
 #include "../irqchip/lapic.h"
 #include "../memslot.h"
+#include "../trace.h"
 #include "x86.h"
 
 #define HC_INSN_SIZE	3
@@ -143,6 +144,7 @@ enum exit_action hypercall_exec(struct vcpu *vcpu)
 		for (i = 0; i < ARRAY_SIZE(hc.args); i++)
 			hc.args[i] = (u32)hc.args[i];
 	}
+	trace_kvm_hypercall(hc.nr, hc.args);
 	if (!vendor->get_cpl(vcpu))
 		action = dispatch(vcpu, &hc, &ret);
 	if (action != EXIT_RESUME)

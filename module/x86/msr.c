@@ -17,6 +17,7 @@
 
 #include "../../uapi/minikvm_para.h"
 #include "../irqchip/lapic.h"
+#include "../trace.h"
 #include "mtrr.h"
 #include "x86.h"
 
@@ -467,6 +468,8 @@ static noinline enum exit_action access_failed(struct vcpu *vcpu, u32 exit_reaso
 	struct minikvm_run *run = vcpu->run;
 
 	if (!(READ_ONCE(vcpu->vm->user_msr_reasons) & reason)) {
+		trace_kvm_msr(exit_reason == MINIKVM_EXIT_X86_WRMSR, vcpu->regs[REG_RCX], data,
+			      true);
 		inject_gp(vcpu);
 		return EXIT_RESUME;
 	}
@@ -498,6 +501,7 @@ enum exit_action msr_exec_rdmsr(struct vcpu *vcpu)
 		err = msr_get(vcpu, index, &data, false);
 	if (unlikely(err))
 		return access_failed(vcpu, MINIKVM_EXIT_X86_RDMSR, 0, err);
+	trace_kvm_msr(TRACE_READ, index, data, false);
 	vcpu->regs[REG_RAX] = (u32)data;
 	vcpu->regs[REG_RDX] = data >> 32;
 	vendor->skip_insn(vcpu);
@@ -521,6 +525,7 @@ enum exit_action msr_exec_wrmsr(struct vcpu *vcpu)
 		err = msr_set(vcpu, index, data, false);
 	if (unlikely(err))
 		return access_failed(vcpu, MINIKVM_EXIT_X86_WRMSR, data, err);
+	trace_kvm_msr(TRACE_WRITE, index, data, false);
 	vendor->skip_insn(vcpu);
 	return EXIT_RESUME;
 }

@@ -16,6 +16,7 @@
 
 #include "../iobus.h"
 #include "../memslot.h"
+#include "../trace.h"
 #include "segment.h"
 #include "x86.h"
 
@@ -97,6 +98,7 @@ static enum exit_action complete_in(struct vcpu *vcpu)
 	if (!same_instruction(vcpu))
 		return EXIT_RESUME;
 	memcpy(&data, vcpu->pio_data, vcpu->pio.size);
+	trace_kvm_pio(TRACE_READ, vcpu->pio.port, vcpu->pio.size, 1, &data);
 	reg_write_width(vcpu, REG_RAX, data, vcpu->pio.size);
 	vendor->skip_insn(vcpu);
 	return EXIT_RESUME;
@@ -110,12 +112,14 @@ static enum exit_action pio_single(struct vcpu *vcpu)
 	if (io->in) {
 		if (iobus_read(vcpu, IO_BUS_PIO, io->port, io->size, &data))
 			return exit_to_user(vcpu, 1, complete_in);
+		trace_kvm_pio(TRACE_READ, io->port, io->size, 1, &data);
 		reg_write_width(vcpu, REG_RAX, data, io->size);
 		vendor->skip_insn(vcpu);
 		return EXIT_RESUME;
 	}
 
 	data = vcpu->regs[REG_RAX];
+	trace_kvm_pio(TRACE_WRITE, io->port, io->size, 1, &data);
 	if (!iobus_write(vcpu, IO_BUS_PIO, io->port, io->size, &data)) {
 		vendor->skip_insn(vcpu);
 		return EXIT_RESUME;
@@ -308,6 +312,7 @@ static enum exit_action complete_ins(struct vcpu *vcpu)
 
 	if (!same_instruction(vcpu))
 		return EXIT_RESUME;
+	trace_kvm_pio(TRACE_READ, vcpu->pio.port, vcpu->pio.size, vcpu->pio_count, vcpu->pio_data);
 	string_init(vcpu, &s);
 	/* Userspace may have changed the count. */
 	return ins_store(vcpu, &s, vcpu->pio_data,
@@ -340,6 +345,7 @@ static enum exit_action pio_ins(struct vcpu *vcpu, struct pio_string *s)
 		data = 0;
 		if (iobus_read(vcpu, IO_BUS_PIO, vcpu->pio.port, vcpu->pio.size, &data))
 			return exit_to_user(vcpu, batch - i, complete_ins);
+		trace_kvm_pio(TRACE_READ, vcpu->pio.port, vcpu->pio.size, 1, &data);
 		act = ins_store(vcpu, s, &data, 1);
 		if (!s->remaining || act != EXIT_RESUME || vcpu->events.exception.pending)
 			return act;
@@ -365,11 +371,14 @@ static enum exit_action pio_outs(struct vcpu *vcpu, struct pio_string *s)
 		/* Once one element waits for userspace the others follow it. */
 		if (queued || iobus_write(vcpu, IO_BUS_PIO, vcpu->pio.port, vcpu->pio.size, &data))
 			memcpy(vcpu->pio_data + vcpu->pio.size * queued++, &data, vcpu->pio.size);
+		else
+			trace_kvm_pio(TRACE_WRITE, vcpu->pio.port, vcpu->pio.size, 1, &data);
 		string_step(vcpu, s, 1);
 	}
 	if (!queued)
 		return r ? string_fault(vcpu, r, &fault) : string_end(vcpu, s);
 
+	trace_kvm_pio(TRACE_WRITE, vcpu->pio.port, vcpu->pio.size, queued, vcpu->pio_data);
 	/* A fault is found again when the instruction continues. */
 	string_end(vcpu, s);
 	return exit_to_user(vcpu, queued, complete_outs);

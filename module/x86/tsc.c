@@ -12,6 +12,7 @@
 #include <asm/tsc.h>
 
 #include "../irqchip/lapic.h"
+#include "../trace.h"
 #include "x86.h"
 
 /* A frequency this close to the host's is the host's: no clock is more exact. */
@@ -55,6 +56,7 @@ static void tsc_moved(struct vcpu *vcpu)
 
 static void set_offset(struct vcpu *vcpu, u64 offset)
 {
+	trace_kvm_write_tsc_offset(vcpu->id, vcpu->tsc_offset, offset);
 	WRITE_ONCE(vcpu->tsc_offset, offset);
 	vendor->set_tsc_offset(vcpu, offset);
 	tsc_moved(vcpu);
