@@ -11,6 +11,7 @@
 #include "config.h"
 #include "control/client.h"
 #include "img/img.h"
+#include "inspect/apic.h"
 #include "inspect/ept.h"
 #include "inspect/vmcs.h"
 #include "net/cmd_net.h"
@@ -33,6 +34,7 @@ static const char help_text[] =
 	"  reset NAME                    press its reset button\n"
 	"  vmcs NAME [show|diff|watch]   look into a vCPU's VMCS ('mkvm vmcs --help')\n"
 	"  ept [--html FILE] NAME        its second-dimension page tables ('mkvm ept --help')\n"
+	"  apic [--vcpu N] NAME          its interrupt chips ('mkvm apic --help')\n"
 	"  help [options]                this text, or all options of run\n"
 	"  version                       version of mkvm\n";
 
@@ -52,6 +54,7 @@ static const struct {
 	{ "console", cmd_console },
 	{ "vmcs", cmd_vmcs },
 	{ "ept", cmd_ept },
+	{ "apic", cmd_apic },
 };
 
 static int is_one_of(const char *arg, const char *name)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "inspect/apic.h"
 #include "inspect/attach.h"
 #include "inspect/controls.h"
 #include "inspect/exits.h"
@@ -242,6 +243,116 @@ static void test_controls(void)
 	tap_eq(bad, 0, "the tables of bits are in order");
 }
 
+/* ---- bitmaps and interrupt chips ----------------------------------------------------------------- */
+
+static char printed[65536];
+
+static void has(const char *text, const char *name)
+{
+	if (!tap_ok(strstr(printed, text), "%s", name))
+		tap_diag("no '%s' in %.400s", text, printed);
+}
+
+static FILE *begin_print(void)
+{
+	memset(printed, 0, sizeof(printed));
+	return fmemopen(printed, sizeof(printed), "w");
+}
+
+static void clear_bit_of(u8 *map, unsigned int bit)
+{
+	map[bit / 8] &= (u8)~(1 << bit % 8);
+}
+
+static void test_bitmaps(void)
+{
+	static struct vmcs_bitmaps b;
+	struct vmcs_output out = { .f = begin_print() };
+	json_t *json, *list;
+	unsigned int port;
+
+	bitmaps_show(&out, &b);
+	fclose(out.f);
+	has("MSR bitmap: not used", "no MSR bitmap");
+	has("every IN and OUT exits", "no I/O bitmaps");
+	json = bitmaps_json(&b);
+	tap_ok(json_is_null(json_object_get(json, "ports-without-exit")), "null in JSON");
+	json_decref(json);
+
+	memset(&b, 0xff, sizeof(b));
+	clear_bit_of(b.msr, 0x10);
+	clear_bit_of(b.msr + 1024, 0x1fff);
+	clear_bit_of(b.msr + 2048, 0x174);
+	clear_bit_of(b.msr + 2048, 0x175);
+	clear_bit_of(b.msr + 3072, 0x80);
+	for (port = 0x7ffe; port < 0x8003; port++)
+		clear_bit_of(b.io, port);
+	clear_bit_of(b.io, 0xffff);
+	out.f = begin_print();
+	bitmaps_show(&out, &b);
+	fclose(out.f);
+	has("RDMSR of\n    0x10  TIME_STAMP_COUNTER\n    0xc0001fff  \n  WRMSR", "reads of MSRs");
+	has("WRMSR of\n    0x174-0x175  SYSENTER_CS\n    0xc0000080  EFER\nI/O", "writes of MSRs");
+	has("    0x7ffe-0x8002  \n    0xffff  \n", "ports of both bitmaps");
+	json = bitmaps_json(&b);
+	list = json_array_get(json_object_get(json, "ports-without-exit"), 0);
+	tap_ok(json_integer_value(json_array_get(list, 0)) == 0x7ffe &&
+	       json_integer_value(json_array_get(list, 1)) == 0x8002, "as JSON");
+	json_decref(json);
+}
+
+static void set_register(struct minikvm_inspect_lapic *l, u32 offset, u32 value)
+{
+	memcpy(l->regs.regs + offset, &value, sizeof(value));
+}
+
+static void test_chips(void)
+{
+	struct minikvm_inspect_lapic l = { .mp_state = 3, .has_apic = 1, .apic_base = 0xfee00d00 };
+	struct minikvm_ioapic_state io = { .base_address = 0xfec00000, .id = 2, .irr = 1 << 4 };
+	FILE *f = begin_print();
+	json_t *json;
+
+	set_register(&l, 0xf0, 0x1ff);
+	set_register(&l, 0x320, 0x400ec);
+	set_register(&l, 0x350, 0x10700);
+	set_register(&l, 0x3e0, 0xb);
+	set_register(&l, 0x270, 0x80000000);
+	set_register(&l, 0x110, 0x1);
+	lapic_show(f, 1, &l);
+	fclose(f);
+	has("Local APIC of vCPU 1, which is halted\n", "whose local APIC");
+	has("0xfee00d00  at 0xfee00000, of the bootstrap processor, x2APIC mode\n", "its mode");
+	has("0x000001ff  vector=0xff enabled\n", "SVR");
+	has("0x000400ec  vector=0xec mode=TSC-deadline\n", "LVT timer");
+	has("0x00010700  mode=ExtINT masked\n", "LVT LINT0");
+	has("divides by 1\n", "divider");
+	has("requested (IRR)              0xff\n", "IRR");
+	has("in service (ISR)             0x20\n", "ISR");
+	has("level-triggered (TMR)        none\n", "TMR");
+	json = lapic_json(1, &l);
+	tap_eq(json_integer_value(json_array_get(json_object_get(json, "isr"), 0)), 0x20, "as JSON");
+	json_decref(json);
+	tap_eq(lapic_register(&l, 0x3fd), 0, "behind the last register there is nothing");
+	l = (struct minikvm_inspect_lapic){ .mp_state = 77 };
+	f = begin_print();
+	lapic_show(f, 0, &l);
+	fclose(f);
+	has("in an unknown state\n  in the VMM", "chips in the VMM");
+
+	io.redirtbl[4].bits = 0x0300000000000931;
+	io.redirtbl[23].bits = ~0ULL;
+	f = begin_print();
+	ioapic_show(f, &io);
+	fclose(f);
+	has("I/O APIC at 0xfec00000, ID 2\n  pin 0   0x0000000000000000  mode=fixed\n", "I/O APIC");
+	has("vector=0x31 mode=lowest-priority logical destination=3  (requested)\n", "a pin");
+	has("pin 23  0xffffffffffffffff  vector=0xff mode=ExtINT", "the last pin");
+	json = ioapic_json(&io);
+	tap_eq(json_array_size(json_object_get(json, "pins")), 24, "pins as JSON");
+	json_decref(json);
+}
+
 /* ---- dumps --------------------------------------------------------------------------------------- */
 
 static const char *path_of(const char *name)
@@ -411,6 +522,8 @@ static void test_command(void)
 	told("which machine", "is asked for");
 	tap_eq(run(good, "watch", NULL, NULL), EXIT_ERROR, "watch of a file");
 	told("a file does not change", "makes no sense");
+	tap_eq(run(good, "bitmaps", NULL, NULL), EXIT_ERROR, "bitmaps of a file");
+	told("bitmaps are in no file", "make no sense either");
 	tap_eq(run(good, "diff", NULL, NULL), EXIT_ERROR, "diff of a file");
 	told("needs a second one", "needs another");
 	tap_eq(run(good, "frob", NULL, NULL), EXIT_ERROR, "an unknown verb");
@@ -461,6 +574,8 @@ int main(void)
 	test_exits();
 	test_any_value();
 	test_controls();
+	test_bitmaps();
+	test_chips();
 	test_dumps();
 	test_bad_dumps();
 	test_command();

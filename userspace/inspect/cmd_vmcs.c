@@ -20,6 +20,7 @@ static const char help_text[] =
 	"Usage: mkvm vmcs NAME|FILE [show] [--vcpu N] [--json] [--save FILE] [--wait MS]\n"
 	"       mkvm vmcs NAME|FILE diff [FILE] [--interval SECONDS] ...\n"
 	"       mkvm vmcs NAME watch [--interval SECONDS] [--count N] ...\n"
+	"       mkvm vmcs NAME bitmaps [--vcpu N] [--json]\n"
 	"\n"
 	"The VMCS of a vCPU of a running machine, or one that was saved: a FILE is told from\n"
 	"the NAME of a machine by a '/' in it (./dump.json).\n"
@@ -27,6 +28,7 @@ static const char help_text[] =
 	"  show    every field, in the groups of the Intel manual, in words\n"
 	"  diff    what differs between two exits: now and after the interval, or FILE and now\n"
 	"  watch   what differs, again and again, until Ctrl-C\n"
+	"  bitmaps which MSRs and ports the guest uses without an exit\n"
 	"\n"
 	"  --pid PID           the VMM's process instead of NAME; any VMM on minikvm\n"
 	"  --vcpu N            which vCPU (default: 0)\n"
@@ -37,9 +39,9 @@ static const char help_text[] =
 	"  --save FILE         write what was read last, for diff, for show and for others\n"
 	"  --json              for programs; watch: one line for each reading\n";
 
-enum verb { VERB_SHOW, VERB_DIFF, VERB_WATCH };
+enum verb { VERB_SHOW, VERB_DIFF, VERB_WATCH, VERB_BITMAPS };
 
-static const char *const verbs[] = { "show", "diff", "watch" };
+static const char *const verbs[] = { "show", "diff", "watch", "bitmaps" };
 
 /**
  * struct request - what the user wants
@@ -109,7 +111,8 @@ static int parse_words(struct request *r, int argc, char **argv)
 	if (at < argc) {
 		verb = find_verb(argv[at]);
 		if (verb < 0)
-			return report("vmcs: '%s' is not known; use show, diff or watch", argv[at]);
+			return report("vmcs: '%s' is not known; use show, diff, watch or bitmaps",
+				      argv[at]);
 		r->verb = (enum verb)verb;
 		at++;
 	}
@@ -126,6 +129,10 @@ static int check_request(const struct request *r)
 
 	if (file && r->verb == VERB_WATCH)
 		return report("vmcs: a file does not change; watch needs a machine");
+	if (file && r->verb == VERB_BITMAPS)
+		return report("vmcs: the bitmaps are in no file; they need a machine");
+	if (r->save && r->verb == VERB_BITMAPS)
+		return report("vmcs: --save does not go with bitmaps");
 	if (file && r->verb == VERB_DIFF && !r->other)
 		return report("vmcs: diff of a file needs a second one");
 	return 0;
@@ -262,6 +269,19 @@ static int do_watch(const struct vmcs_output *out, const struct source *s, const
 	return 0;
 }
 
+static int do_bitmaps(const struct vmcs_output *out, const struct source *s,
+		      const struct request *r)
+{
+	static struct vmcs_bitmaps bitmaps;
+
+	if (bitmaps_read(&bitmaps, &s->machine, s->fd, (unsigned int)r->wait_ms))
+		return -1;
+	if (r->json)
+		return output_json(bitmaps_json(&bitmaps), JSON_INDENT(1));
+	bitmaps_show(out, &bitmaps);
+	return 0;
+}
+
 int cmd_vmcs(int argc, char **argv)
 {
 	struct vmcs_output out = { .f = stdout, .colour = output_colour() };
@@ -282,6 +302,8 @@ int cmd_vmcs(int argc, char **argv)
 		err = do_show(&out, &s, &r, last);
 	else if (!err && r.verb == VERB_DIFF)
 		err = do_diff(&out, &s, &r, dumps);
+	else if (!err && r.verb == VERB_BITMAPS)
+		err = do_bitmaps(&out, &s, &r);
 	else if (!err)
 		err = do_watch(&out, &s, &r, dumps);
 	if (!err && r.save)
