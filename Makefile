@@ -18,7 +18,7 @@ NEED := packages/need
 J := -j$(shell nproc)
 export LANE
 
-.PHONY: all module userspace selftests run check check-host compat lab bench clean help
+.PHONY: all module userspace selftests run check check-host compat lab bench compare clean help
 .PHONY: install uninstall deb fuzz sdm-map
 all: module userspace selftests
 
@@ -29,7 +29,8 @@ help:
 	@echo 'make check-host      the tests that need neither VT-x nor the lab'
 	@echo 'make compat          programs of others on stock KVM and on mini-KVM, a table of both'
 	@echo 'make lab             a shell on the lab host; selftests/lab/lab --help for more'
-	@echo 'make bench           stock KVM and mini-KVM compared, in instructions'
+	@echo 'make compare         stock KVM and mini-KVM compared, with mkvm and QEMU; a table and .lab/compare.html'
+	@echo 'make bench           the same of exits and a boot alone; OPTIONS="--bench cpuid" for some'
 	@echo 'make fuzz            fuzzers, FUZZ_SECONDS=600 each; TARGETS="ring image-qcow2" for some'
 	@echo 'make sdm-map         Documentation/sdm-map.rst, from the comments of the module'
 	@echo 'make install         mkvm, man pages, completion, udev rule, module source for DKMS (DESTDIR, prefix)'
@@ -59,6 +60,10 @@ endif
 
 userspace: need-build
 	$(MAKE) $(J) -C userspace
+
+.PHONY: bench-programs
+bench-programs: need-build
+	$(MAKE) $(J) -C selftests bench
 
 selftests: need-build
 	$(MAKE) $(J) -C selftests
@@ -108,14 +113,14 @@ sdm-map:
 lab: need-lab
 	@:$(run-and-exit $(RUN_ENV) selftests/lab/run-shell)
 
-bench: need-lab
-	@selftests/bench/run.sh
+bench compare: need-lab
+	@selftests/bench/run.sh $@ $(OPTIONS)
 
 # Where to: DESTDIR and prefix, and the other directories that packaging/install names.
-PLACES := DESTDIR prefix bindir datadir mandir docdir udevdir srcdir
+PLACES := DESTDIR prefix bindir datadir libdir mandir docdir udevdir srcdir
 PLACES_ENV = $(foreach v,$(PLACES),$(if $(value $(v)),$(v)='$(subst ','\'',$(value $(v)))'))
 
-install: userspace
+install: userspace bench-programs
 	@$(PLACES_ENV) packaging/install install all
 
 uninstall:

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compare/compare.h"
 #include "config.h"
 #include "control/client.h"
 #include "img/img.h"
@@ -35,6 +36,7 @@ static const char help_text[] =
 	"  vmcs NAME [show|diff|watch]   look into a vCPU's VMCS ('mkvm vmcs --help')\n"
 	"  ept [--html FILE] NAME        its second-dimension page tables ('mkvm ept --help')\n"
 	"  apic [--vcpu N] NAME          its interrupt chips ('mkvm apic --help')\n"
+	"  compare [options]             stock KVM and mini-KVM, measured ('mkvm compare --help')\n"
 	"  help [options]                this text, or all options of run\n"
 	"  version                       version of mkvm\n";
 
@@ -55,6 +57,7 @@ static const struct {
 	{ "vmcs", cmd_vmcs },
 	{ "ept", cmd_ept },
 	{ "apic", cmd_apic },
+	{ "compare", cmd_compare },
 };
 
 static int is_one_of(const char *arg, const char *name)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What exits cost: a guest times single operations with its own TSC and the median of many is printed,
- * one "NAME VALUE" per line. Drives the ABI directly, the same way on every device, so that the only
+ * What exits cost: a guest times single operations with its own TSC; all samples of one are printed in a
+ * line, "NAME VALUE VALUE...". Drives the ABI directly, the same way on every device, so that the only
  * difference between two runs is the hypervisor. Where the TSC counts instructions the figures are exact.
  */
 #include <stdlib.h>
@@ -280,12 +280,8 @@ static void guest_main(void)
 	guest_done();
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
+/* What an empty measurement gives, taken off each sample. */
+static uint64_t empty;
 
 static bool serve_pio(struct gvm_vcpu *v, struct minikvm_run *run, uint8_t *data)
 {
@@ -308,24 +304,33 @@ static void prepare(struct gvm *vm, enum what what, unsigned int n, uint64_t arg
 	gvm_enter64(vm, 0, guest_main);
 }
 
-/* Runs @n samples of @what and returns their median, the empty measurement not taken off. */
-static uint64_t finish(struct gvm *vm, enum what what, unsigned int n)
+/* Runs @n samples of @what and prints them; without a @name, returns the least. */
+static uint64_t finish(struct gvm *vm, const char *name, enum what what, unsigned int n)
 {
-	uint64_t *s = gvm_guest(vm, samples);
-	unsigned int skip = n > 2 * WARM_UP ? WARM_UP : 0;
+	uint64_t *s = gvm_guest(vm, samples), least = ~0ull;
+	unsigned int i = n > 2 * WARM_UP ? WARM_UP : 0;
 
 	if (what == IPI || what == IRQFD_HALTED)
 		gvm_run_threads(vm, 1);
 	else if (gvm_run(vm, 0) != GVM_DONE)
 		tap_bail("measurement %d did not end", what);
-	qsort(s + skip, n - skip, sizeof(*s), compare);
-	return s[skip + (n - skip) / 2];
+	if (name)
+		fputs(name, stdout);
+	for (; i < n; i++) {
+		least = s[i] < least ? s[i] : least;
+		if (name)
+			printf(" %llu", (unsigned long long)(s[i] > empty ? s[i] - empty : 0));
+	}
+	if (name)
+		putchar('\n');
+	fflush(stdout);
+	return least;
 }
 
-static uint64_t measure(struct gvm *vm, enum what what, unsigned int n, uint64_t arg)
+static uint64_t measure(struct gvm *vm, const char *name, enum what what, unsigned int n, uint64_t arg)
 {
 	prepare(vm, what, n, arg);
-	return finish(vm, what, n);
+	return finish(vm, name, what, n);
 }
 
 static void ioeventfd(struct gvm *vm, int fd, uint32_t flags, uint64_t addr, uint32_t len)
@@ -370,14 +375,13 @@ static void add_eventfds(struct gvm *vm)
 }
 
 /* The first write to each page after the log was read. */
-static uint64_t dirty_write(void)
+static void dirty_write(const char *name)
 {
 	static uint64_t bitmap[SMALL_PAGES / 64];
 	size_t size = SMALL_PAGES * SMALL;
 	uint8_t *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct minikvm_dirty_log log = { .slot = 1, .dirty_bitmap = (uintptr_t)bitmap };
 	struct gvm *vm = gvm_create(1, GVM_IRQCHIP);
-	uint64_t cost;
 
 	if (mem == MAP_FAILED || madvise(mem, size, MADV_NOHUGEPAGE))
 		tap_bail("out of memory");
@@ -389,20 +393,18 @@ static uint64_t dirty_write(void)
 	GVM_IOCTL(vm->fd, MINIKVM_GET_DIRTY_LOG, &log);
 	if (bitmap[1] != ~0ull)
 		tap_bail("the log lacks pages");
-	cost = finish(vm, DIRTY, SMALL_PAGES);
+	finish(vm, name, DIRTY, SMALL_PAGES);
 	gvm_destroy(vm);
 	munmap(mem, size);
-	return cost;
 }
 
 /* A new VM each time, so that every page is touched for the first time. */
-static uint64_t first_touch(uint64_t page, unsigned int pages, bool present)
+static void first_touch(const char *name, uint64_t page, unsigned int pages, bool present)
 {
 	size_t size = ((page * pages + LARGE - 1) & ~(LARGE - 1)) + LARGE, off;
 	uint8_t *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint8_t *mem = (uint8_t *)(((uintptr_t)map + LARGE - 1) & ~(LARGE - 1));
 	struct gvm *vm;
-	uint64_t cost;
 
 	if (map == MAP_FAILED)
 		tap_bail("out of memory");
@@ -413,10 +415,9 @@ static uint64_t first_touch(uint64_t page, unsigned int pages, bool present)
 	vm = gvm_create(1, 0);
 	if (gvm_slot(vm, 1, GUEST_EXTRA, size - LARGE, mem, 0))
 		tap_bail("SET_USER_MEMORY_REGION: %s", strerror(errno));
-	cost = measure(vm, TOUCH, pages, page);
+	measure(vm, name, TOUCH, pages, page);
 	gvm_destroy(vm);
 	munmap(map, size);
-	return cost;
 }
 
 struct bench {
@@ -467,44 +468,41 @@ static unsigned int samples_of(enum what what)
 	}
 }
 
-static uint64_t run_bench(const struct bench *b)
+static void run_bench(const struct bench *b)
 {
 	struct gvm *vm;
-	uint64_t cost;
 
 	if (b->what == TOUCH)
-		return first_touch(b->arg, b->arg == LARGE ? LARGE_PAGES : SMALL_PAGES, b->present);
+		return first_touch(b->name, b->arg, b->arg == LARGE ? LARGE_PAGES : SMALL_PAGES, b->present);
 	if (b->what == DIRTY)
-		return dirty_write();
+		return dirty_write(b->name);
 	vm = gvm_create(b->what == IPI || b->what == IRQFD_HALTED ? 2 : 1, GVM_IRQCHIP);
 	if (b->what >= IOEVENTFD_PIO)
 		add_eventfds(vm);
 	vm->pio = serve_pio;
 	vm->mmio = serve_mmio;
-	cost = measure(vm, b->what, samples_of(b->what), b->arg);
+	measure(vm, b->name, b->what, samples_of(b->what), b->arg);
 	gvm_destroy(vm);
-	return cost;
 }
 
 /* usage: exit_bench [NAME...]: all, or the named ones */
 int main(int argc, char **argv)
 {
-	static const struct bench nothing = { "empty", EMPTY, 0, false };
-	uint64_t empty;
+	struct gvm *vm;
 	unsigned int i;
 	int k;
 
 	gvm_start();
-	empty = run_bench(&nothing);
+	vm = gvm_create(1, GVM_IRQCHIP);
+	empty = measure(vm, NULL, EMPTY, SAMPLES, 0);
+	gvm_destroy(vm);
 	for (i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
 		bool wanted = argc < 2;
 
 		for (k = 1; k < argc; k++)
 			wanted |= !strcmp(argv[k], benches[i].name);
-		if (!wanted)
-			continue;
-		printf("%s %llu\n", benches[i].name, (unsigned long long)(run_bench(&benches[i]) - empty));
-		fflush(stdout);
+		if (wanted)
+			run_bench(&benches[i]);
 	}
 	return 0;
 }

@@ -126,6 +126,15 @@ if [ -r /usr/share/bash-completion/bash_completion ]; then
 	point $? "and every command of img"
 	offers "what can be done to a network" "down help list up" mkvm net ""
 	offers "and how" "--no-dhcp --subnet" mkvm net up -
+	sed -n '/^static const struct option options/,/^};/s/^	{ "\([a-z-]*\)", .*/--\1/p' \
+		"$top/userspace/compare/cmd_compare.c" | sort >"$dir/want"
+	offered mkvm compare -- >"$dir/have"
+	[ -s "$dir/want" ] && diff "$dir/want" "$dir/have" >"$dir/log"
+	point $? "completion offers exactly the options of 'mkvm compare'"
+	grep -oE '^\.B[IR]? .*\\-\\-[a-z\-]+' "$top/Documentation/mkvm-compare.1" | grep -oE '\\-\\-[a-z\-]+' |
+		tr -d '\\' | sort -u | diff "$dir/want" - >"$dir/log"
+	point $? "and its man page describes exactly them"
+	offers "benchmarks" "mmio_read mmio_write" mkvm compare --bench mmio
 	offers "formats of images" "qcow2 raw vdi vmdk vpc" mkvm img convert -O ""
 	offers "an image to convert" "kernel-1 kernel-2 kernels" mkvm img convert -O raw kern
 	offers "a file where one is wanted" "kernel-1 kernel-2 kernels" mkvm run -kernel kern

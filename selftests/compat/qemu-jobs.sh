@@ -3,11 +3,10 @@
 # shellcheck shell=bash disable=SC2154
 
 # Debian's QEMU, on the device that is given as /dev/kvm. usage: qemu JOB LINK LAB-ARGUMENT...
-qemu_program=/usr/bin/qemu-system-x86_64
-qemu_roms="kvmvapic.bin linuxboot.bin linuxboot_dma.bin multiboot.bin multiboot_dma.bin pvh.bin qboot.rom"
+. "$compat/qemu-ship.sh"
 
 qemu_on() {
-	local job=$1 device=$2 dir=$work/$1 initramfs iso disk elf rom ship=()
+	local job=$1 device=$2 dir=$work/$1 initramfs iso disk elf ship=()
 	shift 2
 	{ read -r initramfs; read -r iso; read -r disk; read -r elf; } < <("$compat/qemu-images" "$kver") || return 1
 	mkdir -p "$dir"
@@ -20,12 +19,11 @@ qemu_on() {
 	cp /usr/lib/ipxe/ipxe.iso "$dir/"
 	cp /boot/memtest86+x64.bin "$dir/memtest64.bin"
 	cp /boot/memtest86+ia32.bin "$dir/memtest32.bin"
-	for rom in $qemu_roms; do ship+=(--file "/usr/share/qemu/$rom:/usr/share/qemu/$rom"); done
+	qemu_ship
 	ship+=(--file /usr/share/qemu/qboot.rom:/usr/share/qemu/bios-microvm.bin)
 	echo "2400 compat/qemu DEVICE=$device sh ./run-qemu.sh" >"$dir/tap.list"
 	run_tap "$job" "$dir" 2600 --lane "$lane" --kver "$kver" --mem 1536 \
-		--file "$qemu_program:$qemu_program" --tree /usr/share/seabios:/usr/share/seabios \
-		--tree /usr/lib/ipxe/qemu:/usr/lib/ipxe/qemu "${ship[@]}" "$@"
+		"${ship[@]}" "$@"
 }
 
 job_qemu() {
