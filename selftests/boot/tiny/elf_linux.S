@@ -16,18 +16,4 @@ _start:
 	cmp	dword ptr [rsi + ZERO_PAGE_HEADER], HEADER_MAGIC
 	jne	bad
 	mov	esi, [rsi + ZERO_PAGE_CMDLINE]
-say:	mov	edx, 0x3f8
-1:	lodsb
-	test	al, al
-	jz	2f
-	out	dx, al
-	jmp	1b
-2:	mov	edx, 0x604		/* PM1 control: SLP_TYP 5, SLP_EN */
-	mov	eax, 0x3400
-	out	dx, ax
-3:	hlt
-	jmp	3b
-bad:	lea	rsi, [rip + bad_text]
-	jmp	say
-bad_text:
-	.asciz	"bad"
+	.include "say.inc"

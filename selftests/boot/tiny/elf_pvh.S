@@ -33,21 +33,7 @@ _start:
 	jne	bad
 	inc	dword ptr [zero]
 	mov	esi, [ebx + START_CMDLINE]
-say:	mov	edx, 0x3f8
-1:	lodsb
-	test	al, al
-	jz	2f
-	out	dx, al
-	jmp	1b
-2:	mov	edx, 0x604		/* PM1 control: SLP_TYP 5, SLP_EN */
-	mov	eax, 0x3400
-	out	dx, ax
-3:	hlt
-	jmp	3b
-bad:	mov	esi, offset bad_text
-	jmp	say
-bad_text:
-	.asciz	"bad"
+	.include "say.inc"
 
 	.bss
 	.balign	4096
