@@ -32,11 +32,9 @@
 #define IMAGE_WRITE	1
 #define IMAGE_RESIZE	3
 
-static int lock_conflict(const char *path, bool writer)
-{
-	return report("disk %s: in use by another %s; stop it, or use readonly=on in both", path,
-		      writer ? "writer" : "reader");
-}
+/* How long a lock may linger: see take_lock(). */
+#define LOCK_TRIES		50
+#define LOCK_NSEC		20000000L
 
 static bool lock_test(int fd, short type, off_t byte, short *found)
 {
@@ -48,7 +46,7 @@ static bool lock_test(int fd, short type, off_t byte, short *found)
 	return fl.l_type != F_UNLCK;
 }
 
-static int lock_byte(int fd, const char *path, off_t byte)
+static int lock_byte(int fd, off_t byte)
 {
 	struct flock fl = {
 		.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1
@@ -56,31 +54,69 @@ static int lock_byte(int fd, const char *path, off_t byte)
 
 	if (!fcntl(fd, F_OFD_SETLK, &fl))
 		return 0;
-	if (errno != EAGAIN && errno != EACCES)
-		return report("disk %s: cannot take the lock: %s", path, strerror(errno));
-	/* A write lock, and so nobody who speaks this protocol. */
-	return lock_conflict(path, true);
+	return errno == EACCES ? -EAGAIN : -errno;
 }
 
-static int take_lock(int fd, const char *path, bool readonly)
+static void unlock(int fd)
+{
+	struct flock fl = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	(void)fcntl(fd, F_OFD_SETLK, &fl);
+}
+
+/* 0; -EAGAIN if another @writer, or a reader, has the image; or another error. */
+static int try_lock(int fd, bool readonly, bool *writer)
 {
 	short type;
+	int err;
 
-	if (lock_byte(fd, path, IMAGE_USES + IMAGE_READ) ||
-	    lock_byte(fd, path, IMAGE_DENIES + IMAGE_WRITE) ||
-	    lock_byte(fd, path, IMAGE_DENIES + IMAGE_RESIZE))
-		return -1;
-	if (!readonly && (lock_byte(fd, path, IMAGE_USES + IMAGE_WRITE) ||
-			  lock_byte(fd, path, IMAGE_USES + IMAGE_RESIZE)))
-		return -1;
+	/* If it fails, that is a write lock, and so nobody who speaks this protocol. */
+	*writer = true;
+	err = lock_byte(fd, IMAGE_USES + IMAGE_READ);
+	if (!err)
+		err = lock_byte(fd, IMAGE_DENIES + IMAGE_WRITE);
+	if (!err)
+		err = lock_byte(fd, IMAGE_DENIES + IMAGE_RESIZE);
+	if (!err && !readonly)
+		err = lock_byte(fd, IMAGE_USES + IMAGE_WRITE);
+	if (!err && !readonly)
+		err = lock_byte(fd, IMAGE_USES + IMAGE_RESIZE);
+	if (err)
+		return err;
 	if (lock_test(fd, F_WRLCK, IMAGE_USES + IMAGE_WRITE, &type) ||
 	    lock_test(fd, F_WRLCK, IMAGE_USES + IMAGE_RESIZE, &type) ||
 	    lock_test(fd, F_WRLCK, IMAGE_DENIES + IMAGE_READ, &type))
-		return lock_conflict(path, true);
+		return -EAGAIN;
 	if (!readonly && (lock_test(fd, F_WRLCK, IMAGE_DENIES + IMAGE_WRITE, &type) ||
-			  lock_test(fd, F_WRLCK, IMAGE_DENIES + IMAGE_RESIZE, &type)))
-		return lock_conflict(path, type == F_WRLCK);
+			  lock_test(fd, F_WRLCK, IMAGE_DENIES + IMAGE_RESIZE, &type))) {
+		*writer = type == F_WRLCK;
+		return -EAGAIN;
+	}
 	return 0;
+}
+
+/*
+ * A process that was killed may be gone and still have its image open for a moment: until the kernel
+ * has done what was under way in its io_uring. Whoever starts it anew should not fail for that.
+ */
+static int take_lock(int fd, const char *path, bool readonly)
+{
+	const struct timespec pause = { 0, LOCK_NSEC };
+	unsigned int tries;
+	bool writer;
+	int err;
+
+	for (tries = 0; ; tries++) {
+		err = try_lock(fd, readonly, &writer);
+		if (err != -EAGAIN || tries == LOCK_TRIES)
+			break;
+		unlock(fd);
+		nanosleep(&pause, NULL);
+	}
+	if (err == -EAGAIN)
+		return report("disk %s: in use by another %s; stop it, or use readonly=on in both",
+			      path, writer ? "writer" : "reader");
+	return err ? report("disk %s: cannot take the lock: %s", path, strerror(-err)) : 0;
 }
 
 /* The file system says by EINVAL what it does not take; 4096 is the largest sector there is. */
