@@ -608,6 +608,23 @@ static void victim(u64 s)
 		pause();
 }
 
+/* Leaks are no errors; an image with lazy refcounts is repaired first. */
+static bool qemu_is_content(void)
+{
+	char command[256];
+	int ret;
+
+	if (lazy || system("command -v qemu-img >/dev/null"))
+		return true;
+	snprintf(command, sizeof(command), "qemu-img check -f qcow2 %s >%s/check 2>&1", image, dir);
+	ret = system(command);
+	if (WIFEXITED(ret) && (WEXITSTATUS(ret) == 0 || WEXITSTATUS(ret) == 3))
+		return true;
+	snprintf(command, sizeof(command), "grep -v ^Leaked %s/check | head | sed 's/^/# /'", dir);
+	(void)!system(command);
+	return fail("qemu-img check finds an error", (u64)ret);
+}
+
 static void test_kills(unsigned int tries)
 {
 	u64 flushes = 0;
@@ -626,7 +643,7 @@ static void test_kills(unsigned int tries)
 		usleep((useconds_t)(10000 + rnd(50000)));
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		if (!verify(image, "after SIGKILL"))
+		if (!qemu_is_content() || !verify(image, "after SIGKILL"))
 			break;
 		flushes += sh->flushes;
 		/* What was not flushed is what it is from now on: read it. */
