@@ -208,7 +208,7 @@ struct range {
 };
 
 /* A discard or zeroing of one range. */
-static int request_range(u32 type, u64 sector, u32 sectors, u32 flags)
+static inline int request_range(u32 type, u64 sector, u32 sectors, u32 flags)
 {
 	struct range r = { sector, sectors, flags };
 
@@ -241,7 +241,7 @@ static void open_disk(struct block *blk)
 		tap_bail("no disk");
 }
 
-static void close_disk(void)
+static inline void close_disk(void)
 {
 	reset();
 	ops->destroy(disk);

@@ -6,3 +6,6 @@ blk_test_LIBS = -luring -lz -lzstd -ljansson
 blk_fault_test_VMM = $(blk_VMM)
 blk_fault_test_CFLAGS = $(blk_test_CFLAGS)
 blk_fault_test_LIBS = $(blk_test_LIBS)
+blk_kill_test_VMM = $(blk_VMM)
+blk_kill_test_CFLAGS = $(blk_test_CFLAGS)
+blk_kill_test_LIBS = $(blk_test_LIBS)
