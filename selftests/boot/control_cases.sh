@@ -8,14 +8,10 @@ cd "$(dirname "$0")" || exit 1
 accel=${ACCEL:-minikvm}
 out=$(mktemp -d) || exit 1
 export MKVM_RUNTIME_DIR="$out/run"
-n=0 bad=0
+. ./points.sh
 trap 'for p in "$out"/pid*; do [ ! -s "$p" ] || kill -KILL "$(cat "$p")"; done 2>/dev/null; rm -rf "$out"' EXIT
 
-point() {
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then echo "ok $n - $2"; return; fi
-	echo "not ok $n - $2"
-	bad=1
+tell_failure() {
 	echo "# status: ${code:-none}"
 	head -c 1500 "$out/stdout" | tr -d '\r' | sed 's/^/# stdout: /'
 	head -n 20 "$out/stderr" | sed 's/^/# stderr: /'
@@ -29,10 +25,10 @@ m() {
 
 # start NAME KERNEL OPTION... : in the background
 start() {
-	name=$1 kernel=$2
+	vm=$1 kernel=$2
 	shift 2
-	m run -accel "$accel" -kernel "./tiny-$kernel" -m 64 -name "$name" -daemonize \
-		-pidfile "$out/pid-$name" "$@"
+	m run -accel "$accel" -kernel "./tiny-$kernel" -m 64 -name "$vm" -daemonize \
+		-pidfile "$out/pid-$vm" "$@"
 }
 
 said() { grep -qF -e "$1" "$out/stdout"; }
@@ -167,5 +163,4 @@ kill -TERM $pid
 code=0
 wait $pid || code=$?
 is 143 && [ ! -e "$out/qmp" ] && [ -z "$(ls "$out/run")" ]; point $? "SIGTERM leaves nothing, either"
-echo "1..$n"
-exit $bad
+end_points

@@ -10,13 +10,9 @@ accel=${ACCEL:-minikvm}
 work=$(mktemp -d) || exit 1
 export MKVM_RUNTIME_DIR="$work/run"
 trap '[ ! -s "$work/pid" ] || kill -KILL "$(cat "$work/pid")" 2>/dev/null; rm -rf "$work"' EXIT
-n=0 bad=0
+. ./points.sh
 
-point() {
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then echo "ok $n - $2"; return; fi
-	echo "not ok $n - $2"
-	bad=1
+tell_failure() {
 	sed 's/^/# /' "$work/out" "$work/err"
 	tail -n 15 "$work/console" | tr -d '\r' | sed 's/^/# /'
 }
@@ -78,5 +74,4 @@ grep -q 'key=0100740001000000' "$work/console"; point $? "its kernel reported th
 [ "$(sed -n 's/^status \([0-9]*\).*/\1/p' "$work/status")" = 0 ]; point $? "and it went down by itself"
 ! grep -qE 'Call Trace|BUG:|Oops|stall|lockup' "$work/console"; point $? "content to the end"
 echo "# $(grep -o 'clock=[a-z-]*' "$work/console"), paused at $uptime, last tick $(last_tick)"
-echo "1..$n"
-exit $bad
+end_points

@@ -9,13 +9,9 @@ accel=${ACCEL:-minikvm}
 out=/tmp/mkvm-cases
 rm -rf $out
 mkdir -p $out
-n=0 bad=0
+. ./points.sh
 
-point() {
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then echo "ok $n - $2"; return; fi
-	echo "not ok $n - $2"
-	bad=1
+tell_failure() {
 	echo "# mkvm's status: ${code:-none}"
 	head -c 2000 $out/stdout | tr -d '\r' | sed 's/^/# stdout: /'
 	head -n 20 $out/stderr | sed 's/^/# stderr: /'
@@ -196,5 +192,4 @@ cp $out/steady $out/stdout
 [ -s $out/steady ] && ! grep -qv '^sE 0$' $out/steady && [ ! -s $out/steady.err ]
 point $? "and a machine beside it went on, $(wc -l <$out/steady) times"
 
-echo "1..$n"
-exit $bad
+end_points

@@ -2,21 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # On the lab host: Debian guests on networks of each kind copy files to each other and to the host.
 # Prints TAP. Beside it lie mkvm, guest-vmlinuz, guest-initramfs, guest-root.img and net-guest.sh.
-# usage: [ACCEL=kvm] net-cases.sh [user|bridge|macvtap|stream...]
+# usage: [ACCEL=kvm] net-cases.sh [user|bridge|macvtap|stream|typed...]
 set -u
 cd "$(dirname "$0")" || exit 1
 accel=${ACCEL:-minikvm}
 limit=${LIMIT:-500}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-n=0 bad=0
-
-point() {
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then echo "ok $n - $name: $2"; return; fi
-	echo "not ok $n - $name: $2"
-	bad=1 show=1
-}
+. ./points.sh
 
 mkdir "$work/more" "$work/www"
 cp net-guest.sh "$work/more/run-cmd"
@@ -136,13 +129,46 @@ stream_case() {
 	[ ! -e "$work/cable" ]; point $? "the socket is gone"
 }
 
+# The line that people type to QEMU, word for word; tap0 is there already, and the disk is a qcow2 image.
+typed_case() {
+	tunctl -t tap0 >/dev/null && ip addr add 10.9.1.254/24 dev tap0 && ip link set tap0 up
+	point $? "the host has tap0"
+	head -c 600001 /dev/urandom >"$work/www/file"
+	echo yes >"$work/www/done"
+	busybox httpd -f -p 10.9.1.254:8080 -h "$work/www" &
+	server=$!
+	./mkvm img convert -q -f raw -O qcow2 guest-root.img "$work/ubuntutest.qcow2" || exit 1
+	K=$PWD/guest-vmlinuz I=$work/initrd
+	A="console=ttyS0,115200 loglevel=5 cryptomgr.notests mkvm.me=10.9.1.1 mkvm.peer=10.9.1.254:8080"
+	PATH=$PWD:$PATH extra=''
+	[ "$accel" = minikvm ] || extra="-accel $accel"
+	(
+		cd "$work" || exit 1
+		# shellcheck disable=SC2086
+		mkvm() { timeout -s KILL "$limit" mkvm "$@" $extra; }
+		mkvm run -enable-kvm -name ubuntutest -m 2048 -smp 2 -kernel "$K" -initrd "$I" -append "$A" -hda ubuntutest.qcow2 -net nic,model=virtio -net tap,ifname=tap0,script=no,downscript=no -nographic
+	) </dev/null >"$work/ubuntutest" 2>"$work/ubuntutest.log" &
+	ubuntutest_pid=$!
+	i=0
+	while [ $i -lt "$limit" ] && ! grep -q '^got=' "$work/ubuntutest"; do sleep 1; i=$((i + 1)); done
+	rm -f "$work/back"
+	timeout 20 busybox wget -q -O "$work/back" http://10.9.1.1/file
+	finish ubuntutest
+	kill $server
+	same "$(value ubuntutest got)" "$(sum "$work/www/file")"; point $? "the guest has the host's file"
+	same "$(sum "$work/back")" "$(value ubuntutest mine)"; point $? "the host has the guest's"
+	./mkvm img check -q "$work/ubuntutest.qcow2"; point $? "the image is sound"
+	[ -e /sys/class/net/tap0 ]; point $? "tap0 is still there"
+	tunctl -d tap0 >/dev/null
+	tell ubuntutest
+}
+
 modprobe -a tun bridge macvtap 2>/dev/null
 for name in "${@:-user}"; do
 	show=0
 	case "$name" in
-	user|bridge|macvtap|stream) "${name}_case" ;;
+	user|bridge|macvtap|stream|typed) "${name}_case" ;;
 	*) echo "Bail out! unknown case '$name'"; exit 1 ;;
 	esac
 done
-echo "1..$n"
-exit $bad
+end_points

@@ -8,14 +8,7 @@ accel=${ACCEL:-minikvm}
 work=$(mktemp -d) || exit 1
 trap 'umount "$work/small" 2>/dev/null; rm -rf "$work"' EXIT
 export MKVM_RUNTIME_DIR="$work/mkvm"
-n=0 bad=0
-
-point() {
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then echo "ok $n - $name: $2"; return; fi
-	echo "not ok $n - $name: $2"
-	bad=1 show=1
-}
+. ./points.sh
 
 new_case() { name=$1 smp=1 options='' append='' script='' host='' want_exit=0 want_told=0 show=0; : >"$work/expect"; }
 
@@ -103,5 +96,4 @@ while read -r word rest <&3; do
 	esac
 done 3<cases.cfg
 run_case
-echo "1..$n"
-exit $bad
+end_points

@@ -10,7 +10,7 @@ qemu_on() {
 	shift 2
 	{ read -r initramfs; read -r iso; read -r disk; read -r elf; } < <("$compat/qemu-images" "$kver") || return 1
 	mkdir -p "$dir"
-	cp "$compat"/{run-qemu.sh,qemu.cfg} "$dir/"
+	cp "$top/selftests/lib/points.sh" "$compat"/{run-qemu.sh,qemu.cfg} "$dir/"
 	cp "$initramfs" "$dir/initramfs"
 	cp "$iso" "$dir/grub.iso"
 	cp "$disk" "$dir/disk.qcow2"

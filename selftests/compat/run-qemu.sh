@@ -10,14 +10,7 @@ device=${DEVICE:-/dev/kvm}
 work=$(mktemp -d) || exit 1
 pid=''
 trap 'kill -9 $pid 2>/dev/null; rm -rf "$work"' EXIT
-n=0 bad=0
-
-point() {
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then echo "ok $n - $name: $2"; return; fi
-	echo "not ok $n - $name: $2"
-	bad=1 show=1
-}
+. ./points.sh
 
 new_case() { name=$1 args='' linux='' append='' ends='' seconds=300 show=0 hangs=''; : >"$work/expect"; }
 
@@ -104,5 +97,4 @@ while read -r word rest <&3; do
 	esac
 done 3<qemu.cfg
 run_case
-echo "1..$n"
-exit $bad
+end_points

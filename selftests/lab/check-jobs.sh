@@ -154,7 +154,7 @@ stage_boot() {
 	cp "$guest_initramfs" "$dir/guest-initramfs"
 	cp "$guest_root" "$dir/guest-root.img"
 	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"
-	cp "$top"/selftests/boot/{mkvm_cases.sh,control_cases.sh,control_debian.sh,button.sh} "$dir/"
+	cp "$top/selftests/lib/points.sh" "$top"/selftests/boot/{mkvm_cases.sh,control_cases.sh,control_debian.sh,button.sh} "$dir/"
 	"$top/selftests/boot/tiny/build" "$dir"
 	echo "900 boot/mkvm ACCEL=$accel sh ./mkvm_cases.sh" >"$dir/tap.list"
 	echo "600 boot/control ACCEL=$accel sh ./control_cases.sh" >>"$dir/tap.list"
@@ -170,11 +170,13 @@ job_boot() {
 }
 
 job_boot_stock() {
-	local dir=$work/boot-stock
+	local dir=$work/boot-stock kills=${KILLS:-6}
 	stage_boot "$dir" kvm
+	cp "$top/selftests/boot/kill-cases.sh" "$(command -v qemu-img)" "$dir/"
+	echo "$((240 + 10 * kills)) boot/kill KILLS=$kills ACCEL=kvm sh ./kill-cases.sh" >>"$dir/tap.list"
 	# One boot more, and mostly waiting: not where the emulator is slow.
 	echo "300 boot/control-debian ACCEL=kvm sh ./control_debian.sh" >>"$dir/tap.list"
-	run_tap boot-stock "$dir" 1500 --lane svm --kver "$kver" --mem 1536 --module kvm-amd
+	run_tap boot-stock "$dir" "$((1440 + 10 * kills))" --lane svm --kver "$kver" --mem 1536 --module kvm-amd
 }
 
 # mkvm loads it by name, so the lab does not see that it is needed.
@@ -186,7 +188,7 @@ run_net() {
 	libslirp=$(find_libslirp)
 	shift 4
 	mkdir -p "$dir"
-	cp "$top/userspace/mkvm" "$top"/selftests/boot/net-{cases,guest}.sh "$dir/"
+	cp "$top/userspace/mkvm" "$top/selftests/lib/points.sh" "$top"/selftests/boot/net-{cases,guest}.sh "$dir/"
 	cp "$guest_initramfs" "$dir/guest-initramfs"
 	cp "$guest_root" "$dir/guest-root.img"
 	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"
@@ -199,7 +201,7 @@ run_net() {
 job_net() { run_net net minikvm 1500 "user bridge" --module "$module $(minikvm_params)"; }
 job_net_stock() {
 	local lane=svm
-	run_net net-stock kvm 900 "macvtap stream" --module kvm-amd
+	run_net net-stock kvm 900 "macvtap stream typed" --module kvm-amd
 }
 
 # A Debian system with systemd, installed by mkvm-debian-image into a compressed qcow2 image.
