@@ -33,7 +33,7 @@
 #define IMAGE_RESIZE	3
 
 /* How long a lock may linger: see take_lock(). */
-#define LOCK_TRIES		50
+#define LOCK_TRIES		25
 #define LOCK_NSEC		20000000L
 
 static bool lock_test(int fd, short type, off_t byte, short *found)
