@@ -23,6 +23,12 @@ tell_failure() {
 	[ ! -d /lab/out ] || cp "$image" /lab/out/
 }
 
+# nap MICROSECONDS-AT-MOST
+nap() {
+	us=$(below "$1")
+	sleep "$((us / 1000000)).$(printf '%06d' $((us % 1000000)))"
+}
+
 below() { echo $(($(od -An -tu4 -N4 /dev/urandom) % $1)); }
 
 # begin: a guest that does what the last line of the log says; sets pid.
@@ -69,10 +75,10 @@ kill_once() {
 	printf '%x\n' $round >>"$work/log"
 	begin
 	if [ "$(below 6)" -eq 0 ]; then
-		usleep "$(below $((slow * 1500000)))"
+		nap $((slow * 1500000))
 	else
 		wait_looked
-		usleep "$(below $((slow * 1000000)))"
+		nap $((slow * 1000000))
 	fi
 	kill -KILL $pid
 	code=0
