@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Owns the tests of what `mkvm ept` says of page tables: ranges put together and found, sums against
- * slots, text, JSON and the page for a browser.
+ * Owns the tests of what `mkvm ept` says of page tables: ranges put together and found, sums
+ * against slots, text, JSON and the page for a browser.
  *
- * With a file's name as its argument it writes the page of a made-up machine there, to be looked at.
+ * With a file's name as its argument it writes the page of a made-up machine there, to look at.
  */
 #include "inspect/ept.h"
 #include "inspect/options.h"
@@ -124,9 +124,11 @@ static void test_text(void)
 	has("slot 0   0000000000000000-0000000003ffffff     64 MiB  at 0x7f0000000000", "a slot");
 	has("mapped 8216 KiB (12.5%)  accessed 24 KiB (0.3%)  dirty 8 KiB (0.1%)", "its shares");
 	has("1 MiB  at 0x7f1000000000 in the VMM  read-only\n", "a read-only slot");
-	has("  000000010000-000000011fff      8 KiB  1  4 KiB  rwx  WB        AD     0  000020000000\n",
+	has("  000000010000-000000011fff      8 KiB  1  4 KiB  rwx  WB        AD     0  "
+	    "000020000000\n",
 	    "a range");
-	has("  000000200000-0000009fffff      8 MiB  2  2 MiB  rwx  WB        --     0  000040000000\n",
+	has("  000000200000-0000009fffff      8 MiB  2  2 MiB  rwx  WB        --     0  "
+	    "000040000000\n",
 	    "one of large pages");
 	has("-         --     -  -             MMIO: every access exits\n", "MMIO");
 	m.has_ad = false;
@@ -171,7 +173,8 @@ static void test_json(void)
 	       number(one, "bytes") == 8192 && number(one, "slot") == 0 &&
 	       json_is_true(json_object_get(one, "dirty")) &&
 	       !strcmp(json_string_value(json_object_get(one, "perms")), "rwx"), "a range");
-	tap_ok(json_is_null(json_object_get(json_array_get(ranges, 3), "slot")), "one without slot");
+	tap_ok(json_is_null(json_object_get(json_array_get(ranges, 3), "slot")),
+	       "one without slot");
 	tap_eq(number(json_array_get(slots, 0), "mapped"), 8 * MIB + 24 * KIB, "what a slot has");
 	json_decref(json);
 	json = ept_gpa_json(&m, 0x11004);
@@ -245,7 +248,8 @@ static int write_sample(const char *path)
 		x = x * 1103515245 + 12345;
 		if (gpa >= 32 * MIB && gpa < 48 * MIB) {
 			if (!(gpa & (2 * MIB - 1)))
-				add(&m, gpa, 0x80000000 + gpa, 2 * MIB, 2, RWX | (gpa & (4 * MIB) ? A : A | D), 0);
+				add(&m, gpa, 0x80000000 + gpa, 2 * MIB, 2,
+				    RWX | (gpa & (4 * MIB) ? A : A | D), 0);
 		} else if ((x >> 16 & 7) > gpa / (10 * MIB)) {
 			add(&m, gpa, 0x100000000 + gpa, 4 * KIB, 1, RWX | (x >> 20 & 1 ? A : 0) |
 			    ((x >> 20 & 3) == 3 ? D : 0), 0);

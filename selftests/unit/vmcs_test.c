@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Owns the tests of what `mkvm vmcs` says: words, control limits, exits, comparisons, and dumps that
- * are not what they should be.
+ * Owns the tests of what `mkvm vmcs` says: words, control limits, exits, comparisons, and dumps
+ * that are not what they should be.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -83,8 +83,10 @@ static void test_rights(void)
 {
 	struct text t = { .len = 0 };
 
-	rights(0xa09b, "code, execute/read, accessed, DPL 0, present, 64-bit (L), limit in 4 KiB (G)");
-	rights(0xc0f3, "data, read/write, accessed, DPL 3, present, 32-bit (D/B), limit in 4 KiB (G)");
+	rights(0xa09b,
+	       "code, execute/read, accessed, DPL 0, present, 64-bit (L), limit in 4 KiB (G)");
+	rights(0xc0f3,
+	       "data, read/write, accessed, DPL 3, present, 32-bit (D/B), limit in 4 KiB (G)");
 	rights(0x8b, "32/64-bit TSS (busy), DPL 0, present");
 	rights(0x82, "LDT, DPL 0, present");
 	rights(0x10000, "unusable");
@@ -95,7 +97,7 @@ static void test_rights(void)
 	is_text(&t, "PA0=WB PA1=WC PA2=UC- PA3=UC PA4=WB PA5=WP PA6=UC- PA7=WT", "IA32_PAT");
 }
 
-/* ---- exits ------------------------------------------------------------------------------------- */
+/* ---- exits ----------------------------------------------------------------------------------- */
 
 static void is_exit(u32 reason, u64 qualification, u32 event, const char *want)
 {
@@ -136,7 +138,8 @@ static void test_exits(void)
 	is_exit(4, 0x10, 0, "vector 0x10: starts at 0x10000");
 
 	exit_reason_text(&t, 0x80000021);
-	is_text(&t, "33 VM-entry failure due to invalid guest state [VM-entry-failure]", "reason 33");
+	is_text(&t, "33 VM-entry failure due to invalid guest state [VM-entry-failure]",
+		"reason 33");
 	t = (struct text){ .len = 0 };
 	exit_reason_text(&t, 0x08000023);
 	is_text(&t, "35 (not in the manual) [enclave-mode]", "reason 35 is reserved");
@@ -178,7 +181,7 @@ static void test_any_value(void)
 		json = vmcs_diff_json(&previous, &d);
 		json_decref(json);
 		json = vmcs_show_json(&d);
-		tap_ok(json && json_array_size(json_object_get(json, "decoded")) == ARRAY_SIZE(codes),
+		tap_eq(json_array_size(json_object_get(json, "decoded")), ARRAY_SIZE(codes),
 		       "all fields 0x%llx are told", values[v]);
 		json_decref(json);
 	}
@@ -187,7 +190,7 @@ static void test_any_value(void)
 	fclose(out.f);
 }
 
-/* ---- control words ------------------------------------------------------------------------------ */
+/* ---- control words --------------------------------------------------------------------------- */
 
 static const struct control *control(u32 encoding)
 {
@@ -235,15 +238,16 @@ static void test_controls(void)
 	tap_ok(!fixed_bits(&d, 4, true, &required, &allowed), "CR4 is not known");
 	/* The order that word_text() relies on, and names that no two bits share. */
 	for (i = 0; i < nr_controls; i++) {
+		const struct word_part *part = controls[i].word.parts;
+
 		for (k = 1; k < controls[i].word.nr_parts; k++)
-			bad += controls[i].word.parts[k].low <= controls[i].word.parts[k - 1].high ||
-			       !strcmp(controls[i].word.parts[k].name,
-				       controls[i].word.parts[k - 1].name);
+			bad += part[k].low <= part[k - 1].high ||
+			       !strcmp(part[k].name, part[k - 1].name);
 	}
 	tap_eq(bad, 0, "the tables of bits are in order");
 }
 
-/* ---- bitmaps and interrupt chips ----------------------------------------------------------------- */
+/* ---- bitmaps and interrupt chips ------------------------------------------------------------- */
 
 static char printed[65536];
 
@@ -331,7 +335,8 @@ static void test_chips(void)
 	has("in service (ISR)             0x20\n", "ISR");
 	has("level-triggered (TMR)        none\n", "TMR");
 	json = lapic_json(1, &l);
-	tap_eq(json_integer_value(json_array_get(json_object_get(json, "isr"), 0)), 0x20, "as JSON");
+	tap_eq(json_integer_value(json_array_get(json_object_get(json, "isr"), 0)), 0x20,
+	       "as JSON");
 	json_decref(json);
 	tap_eq(lapic_register(&l, 0x3fd), 0, "behind the last register there is nothing");
 	l = (struct minikvm_inspect_lapic){ .mp_state = 77 };
@@ -353,7 +358,7 @@ static void test_chips(void)
 	json_decref(json);
 }
 
-/* ---- dumps --------------------------------------------------------------------------------------- */
+/* ---- dumps ----------------------------------------------------------------------------------- */
 
 static const char *path_of(const char *name)
 {
@@ -434,7 +439,8 @@ static void test_bad_dumps(void)
 	refused(HEAD "\"fields\":{\"0x0800\":\"0x10000\"}}", "wider than the field");
 	refused(HEAD "\"fields\":{\"0x4000\":\"0x1\",\"0x04000\":\"0x1\"}}", "is there twice");
 	refused(HEAD "\"fields\":{\"0x4000\":\"0x1\",\"0x4000\":\"0x1\"}}", "duplicate");
-	refused(HEAD "\"caps\":{\"0x47f\":\"0x1\"},\"fields\":{\"0x4000\":\"0x1\"}}", "no VMX capability");
+	refused(HEAD "\"caps\":{\"0x47f\":\"0x1\"},\"fields\":{\"0x4000\":\"0x1\"}}",
+		"no VMX capability");
 	refused(HEAD "\"caps\":{\"0x480\":null},\"fields\":{\"0x4000\":\"0x1\"}}", "no number as");
 	refused(HEAD "\"vcpu\":-1,\"fields\":{\"0x4000\":\"0x1\"}}", "\"vcpu\" must be");
 	refused(HEAD "\"exits\":\"9\",\"fields\":{\"0x4000\":\"0x1\"}}", "\"exits\" must be");
@@ -479,7 +485,7 @@ static void test_dumps(void)
 	tap_ok(dump_add(&d, 0x6000, 0), "too many fields");
 }
 
-/* ---- the command line ------------------------------------------------------------------------------ */
+/* ---- the command line ------------------------------------------------------------------------ */
 
 static int run(const char *one, const char *two, const char *three, const char *four)
 {

@@ -2,8 +2,8 @@
 /*
  * Tells the registers of local APICs and of the I/O APIC.
  *
- * Source: Intel SDM vol. 3A (December 2023), "Local APIC Register Address Map", "Local Vector Table",
- * "Interrupt Command Register (ICR)"; Intel 82093AA I/O APIC datasheet, "I/O Redirection Table".
+ * Source: Intel SDM vol. 3A (December 2023), "Local APIC Register Address Map", "Local Vector
+ * Table", "Interrupt Command Register (ICR)"; Intel 82093AA datasheet, "I/O Redirection Table".
  */
 #include <string.h>
 
@@ -105,13 +105,18 @@ static void register_text(struct text *t, u32 offset, u32 value, const struct wo
 		text_add(t, "%s", value == 0xffffffff ? "flat" : "cluster");
 }
 
-/* The vectors whose bits are set in eight registers, 32 in each. */
+/* Is the bit of a vector set? @offset is the first of eight registers with 32 bits each. */
+static bool has_vector(const struct minikvm_inspect_lapic *l, u32 offset, unsigned int vector)
+{
+	return lapic_register(l, offset + vector / 32 * 0x10) >> (vector & 31) & 1;
+}
+
 static void vectors_text(struct text *t, const struct minikvm_inspect_lapic *l, u32 offset)
 {
 	unsigned int vector;
 
 	for (vector = 0; vector < 256; vector++) {
-		if (lapic_register(l, offset + vector / 32 * 0x10) >> (vector & 31) & 1)
+		if (has_vector(l, offset, vector))
 			text_add(t, "%s0x%02x", t->len ? " " : "", vector);
 	}
 	if (!t->len)
@@ -197,7 +202,7 @@ json_t *lapic_json(unsigned int vcpu, const struct minikvm_inspect_lapic *l)
 	for (i = 0; i < ARRAY_SIZE(sets); i++) {
 		vectors = json_array();
 		for (vector = 0; vector < 256; vector++) {
-			if (lapic_register(l, sets[i].offset + vector / 32 * 0x10) >> (vector & 31) & 1)
+			if (has_vector(l, sets[i].offset, vector))
 				json_array_append_new(vectors, json_integer(vector));
 		}
 		json_object_set_new(json, sets[i].key, vectors);
@@ -205,7 +210,7 @@ json_t *lapic_json(unsigned int vcpu, const struct minikvm_inspect_lapic *l)
 	return json;
 }
 
-/* ---- I/O APIC ------------------------------------------------------------------------------------ */
+/* ---- I/O APIC -------------------------------------------------------------------------------- */
 
 static void entry_text(struct text *t, u64 bits)
 {

@@ -85,7 +85,7 @@ static int parse(struct request *r, int argc, char **argv)
 		return report("ept: which machine? 'mkvm list' names those that run; see "
 			      "'mkvm ept --help'");
 	if (r->html && (r->one || r->json))
-		return report("ept: --html writes all of it; it goes neither with --gpa nor --json");
+		return report("ept: --html writes it all: it goes with neither --gpa nor --json");
 	return 0;
 }
 

@@ -185,7 +185,7 @@ static int parse(struct request *r, int argc, char **argv)
 	return err || parse_words(r, argc - optind, argv + optind) || check_request(r) ? -1 : 0;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int open_source(struct source *s, const struct request *r)
 {
@@ -218,7 +218,7 @@ static int do_show(const struct vmcs_output *out, const struct source *s, const 
 	return 0;
 }
 
-/* ---- comparing ---------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 static int print_diff(const struct vmcs_output *out, const struct request *r,
 		      const struct vmcs_dump *before, const struct vmcs_dump *after)

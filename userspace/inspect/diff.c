@@ -53,7 +53,8 @@ static void print_value(const struct vmcs_output *out, const struct vmcs_value *
 	}
 	snprintf(mine, sizeof(mine), "%0*llx", digits, (unsigned long long)value->value);
 	if (other)
-		snprintf(theirs, sizeof(theirs), "%0*llx", digits, (unsigned long long)other->value);
+		snprintf(theirs, sizeof(theirs), "%0*llx", digits,
+			 (unsigned long long)other->value);
 	fprintf(out->f, "0x");
 	for (i = 0; mine[i]; i++) {
 		bool differs = *theirs && mine[i] != theirs[i];
@@ -146,7 +147,7 @@ unsigned int vmcs_diff(const struct vmcs_output *out, const struct vmcs_dump *be
 	return n;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 struct collecting {
 	json_t *list;

@@ -77,7 +77,7 @@ u64 dump_value(const struct vmcs_dump *d, u32 encoding)
 	return field ? field->value : 0;
 }
 
-/* "Structure of VMCS Component Encoding": bits 12 and 31:15 are reserved, bit 0 is the high half. */
+/* "Structure of VMCS Component Encoding": bits 12 and 31:15 are reserved, bit 0: the high half. */
 const char *dump_add(struct vmcs_dump *d, u32 encoding, u64 value)
 {
 	unsigned int at = place_of(d, encoding);
@@ -224,7 +224,8 @@ static int load_fields(struct vmcs_dump *d, json_t *fields, const char *path)
 
 	json_object_foreach(fields, key, item) {
 		if (!parse_hex(key, &code) || code > 0xffffffff)
-			return report("%s: fields: '%.40s' is no encoding as \"0x4000\"", path, key);
+			return report("%s: fields: '%.40s' is no encoding as \"0x4000\"", path,
+				      key);
 		if (!parse_hex(json_string_value(item), &value))
 			return report("%s: fields: the value of %.40s is no number as \"0x1f\"",
 				      path, key);

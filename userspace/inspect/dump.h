@@ -4,8 +4,9 @@
  * a file.
  *
  * The file is JSON: {"format": "minikvm-vmcs-1", "machine": "NAME", "vcpu": 0,
- * "exits": N, "tsc": N, "cpu": N, "pending": N, "caps": {"0x480": "0x...", ...}, "fields": {"0x4000": "0x...",
- * ...}}. Only "format" and "fields" must be there; other keys are ignored.
+ * "exits": N, "tsc": N, "cpu": N, "pending": N, "caps": {"0x480": "0x...", ...},
+ * "fields": {"0x4000": "0x...", ...}}. Only "format" and "fields" must be there; other keys are
+ * ignored.
  */
 #ifndef MKVM_INSPECT_DUMP_H
 #define MKVM_INSPECT_DUMP_H

@@ -67,7 +67,8 @@ int ept_add(struct ept_map *m, const struct minikvm_inspect_range *r)
 		return 0;
 	}
 	if (m->nr_ranges == EPT_MAX_RANGES)
-		return report("%s: the tables have more than %u ranges", m->machine, EPT_MAX_RANGES);
+		return report("%s: the tables have more than %u ranges", m->machine,
+			      EPT_MAX_RANGES);
 	if (m->nr_ranges == m->room) {
 		unsigned int room = m->room ? 2 * m->room : BATCH;
 

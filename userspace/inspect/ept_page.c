@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The page that shows second-dimension page tables in a browser, but for its data: styles, script and
- * text. It loads nothing from anywhere and forbids itself to. "#gpa=0x1000" behind its address searches.
+ * The page that shows second-dimension page tables in a browser, but for its data: styles, script
+ * and text. It loads nothing from anywhere and forbids itself to. "#gpa=0x1000" behind its address
+ * searches.
  */
 #include "inspect/ept.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Prints second-dimension page tables: against the memory slots, range by range, or for one address.
+ * Prints second-dimension page tables: against the memory slots, by ranges, or for one address.
  */
 #include <string.h>
 
@@ -131,7 +131,8 @@ void ept_show(FILE *f, const struct ept_map *m)
 		(unsigned long long)sum.mapped >> 10);
 	if (m->has_ad)
 		fprintf(f, "%llu KiB accessed, %llu KiB dirty\n",
-			(unsigned long long)sum.accessed >> 10, (unsigned long long)sum.dirty >> 10);
+			(unsigned long long)sum.accessed >> 10,
+			(unsigned long long)sum.dirty >> 10);
 	else
 		fprintf(f, "the CPU keeps no accessed and dirty bits in these tables\n");
 	show_slots(f, m);
@@ -165,7 +166,7 @@ void ept_show_gpa(FILE *f, const struct ept_map *m, u64 gpa)
 	show_range(f, m, r);
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static json_t *range_json(const struct minikvm_inspect_range *r)
 {

@@ -123,7 +123,8 @@ static void io_text(struct text *t, u64 q)
 {
 	text_item(t, "%s%s%s port 0x%x, %u byte%s%s", q & BIT(5) ? "REP " : "",
 		  q & BIT(3) ? "IN" : "OUT", q & BIT(4) ? "S" : "", (u32)(q >> 16) & 0xffff,
-		  (u32)(q & 7) + 1, q & 7 ? "s" : "", q & BIT(6) ? ", port in the instruction" : "");
+		  (u32)(q & 7) + 1, q & 7 ? "s" : "",
+		  q & BIT(6) ? ", port in the instruction" : "");
 }
 
 /* "Exit Qualification for EPT Violations" */

@@ -10,7 +10,7 @@
 #include "inspect/exits.h"
 #include "inspect/fields.h"
 
-/* ---- order ------------------------------------------------------------------------------------ */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static const u32 guest_registers[] = {
 	VMCS_F_GUEST_CR0, VMCS_F_GUEST_CR3, VMCS_F_GUEST_CR4, VMCS_F_GUEST_DR7,
@@ -179,7 +179,7 @@ const char *field_name(u32 encoding, char buf[24])
 	return buf;
 }
 
-/* ---- what they say ------------------------------------------------------------------------------ */
+/* ---- what they say --------------------------------------------------------------------------- */
 
 /* Fields that are a word of bits, besides control words. */
 static const struct {

@@ -205,14 +205,14 @@ void vmcs_show(const struct vmcs_output *out, const struct vmcs_dump *d)
 		if (section_of(d->fields[i].encoding))
 			continue;
 		if (!others)
-			fprintf(out->f, "\n%sFields that are not in the manual of December 2023%s\n",
+			fprintf(out->f, "\n%sFields that the manual of 2023 does not have%s\n",
 				bold(out), plain(out));
 		others = true;
 		show_field(out, d, &d->fields[i]);
 	}
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static json_t *bits_json(const struct vmcs_dump *d, const struct control *c, u64 value)
 {

@@ -55,7 +55,8 @@ struct word {
 #define WORD_BIT(bit, text)		{ .low = (bit), .high = (bit), .name = (text) }
 #define WORD_FIELD(lo, hi, text)	{ .low = (lo), .high = (hi), .name = (text) }
 #define WORD_ENUM(lo, hi, text, list) \
-	{ .low = (lo), .high = (hi), .name = (text), .values = (list), .nr_values = ARRAY_SIZE(list) }
+	{ .low = (lo), .high = (hi), .name = (text), .values = (list), \
+	  .nr_values = ARRAY_SIZE(list) }
 #define WORD(list)			{ .parts = (list), .nr_parts = ARRAY_SIZE(list) }
 
 /* The registers of the architecture. */
