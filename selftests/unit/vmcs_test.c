@@ -152,6 +152,31 @@ static void test_exits(void)
 	       "VM-instruction errors");
 }
 
+static void is_instruction(u32 reason, u64 qualification, u32 info, const char *want)
+{
+	struct text t = { .len = 0 };
+
+	instruction_text(&t, reason, qualification, info);
+	is_text(&t, want, *want ? want : "nothing to say of an instruction");
+}
+
+static void test_instructions(void)
+{
+	is_instruction(10, 0, ~0U, "");
+	is_instruction(30, 0, ~0U, "");
+	is_instruction(30, 0x10, 2 << 7 | 3 << 15, "64-bit address, segment DS");
+	is_instruction(30, 0x18, 1 << 7, "32-bit address");
+	is_instruction(46, 0, 2U << 28 | 3 << 15 | 2 << 7 | 1 << 22 | 3 << 23,
+		       "LGDT, DS:[RBX + displacement], 64-bit address, 16-bit operand");
+	is_instruction(47, 0, 3U << 28 | 1 << 10 | 9 << 3, "LTR, R9");
+	is_instruction(53, 0, 0xf0000000 | 2 << 7 | 3 << 15 | 1 << 27 | 6 << 18 | 3,
+		       "type in R15, DS:[RSI * 8 + displacement], 64-bit address");
+	is_instruction(23, 0, 1U << 28 | 1 << 10 | 2 << 3, "RDX, encoding in RCX");
+	is_instruction(61, 0, 12 << 3 | 2 << 11, "to R12, 64-bit");
+	is_instruction(63, 0, 7 << 7 | 7 << 15 | 1 << 22 | 1 << 27,
+		       "?:[displacement], reserved-size address");
+}
+
 /* Nothing a field can hold makes any of it fall over. */
 static void test_any_value(void)
 {
@@ -485,6 +510,41 @@ static void test_dumps(void)
 	tap_ok(dump_add(&d, 0x6000, 0), "too many fields");
 }
 
+/* Dumps with bytes that are not as they were: most are refused, none does harm. */
+static void test_damaged_dumps(void)
+{
+	struct vmcs_output out = { .f = fopen("/dev/null", "w") };
+	static struct vmcs_dump good, d;
+	static char text[65536], damaged[sizeof(text)];
+	const char *path = path_of("good.json");
+	unsigned int round, k, loaded = 0, x = 1;
+	size_t len;
+	FILE *f;
+
+	if (dump_load(&good, path))
+		tap_bail("good.json");
+	f = fopen(path, "r");
+	len = f ? fread(text, 1, sizeof(text), f) : 0;
+	if (!len || fclose(f))
+		tap_bail("good.json");
+	for (round = 0; round < 500; round++) {
+		memcpy(damaged, text, len);
+		for (k = 0; k <= round % 3; k++) {
+			x = x * 1103515245 + 12345;
+			damaged[(x >> 8) % len] ^= (char)(1 << (x >> 28 & 7));
+		}
+		write_file(path_of("damaged.json"), damaged, round % 10 ? len : (x >> 8) % len);
+		if (dump_load(&d, path_of("damaged.json")))
+			continue;
+		loaded++;
+		vmcs_show(&out, &d);
+		vmcs_diff(&out, &good, &d);
+	}
+	tap_ok(loaded && loaded < 500, "%u of 500 damaged dumps can be read", loaded);
+	fclose(out.f);
+	reported();
+}
+
 /* ---- the command line ------------------------------------------------------------------------ */
 
 static int run(const char *one, const char *two, const char *three, const char *four)
@@ -578,12 +638,14 @@ int main(void)
 	test_words();
 	test_rights();
 	test_exits();
+	test_instructions();
 	test_any_value();
 	test_controls();
 	test_bitmaps();
 	test_chips();
 	test_dumps();
 	test_bad_dumps();
+	test_damaged_dumps();
 	test_command();
 	return tap_done();
 }

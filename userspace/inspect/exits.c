@@ -86,7 +86,7 @@ void event_text(struct text *t, u32 info)
 	text_add(t, ", vector %u%s", vector, info & BIT(11) ? ", with error code" : "");
 }
 
-static const char *gpr_name(unsigned int number)
+const char *gpr_name(unsigned int number)
 {
 	static const char *const names[] = {
 		"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",

@@ -23,6 +23,18 @@ void exit_reason_text(struct text *t, u32 reason);
  */
 void exit_qualification_text(struct text *t, u32 reason, u64 qualification, u32 event);
 
+/**
+ * instruction_text() - append what a field "VM-exit instruction information" says
+ * @t: nothing is added if an exit of this reason does not define it
+ * @reason: field "exit reason"
+ * @qualification: field "exit qualification"
+ * @info: the field
+ */
+void instruction_text(struct text *t, u32 reason, u64 qualification, u32 info);
+
+/** gpr_name() - a general-purpose register, by the number that instructions have for it */
+const char *gpr_name(unsigned int number);
+
 /** event_text() - append an interruption-information field: "hardware exception #PF (14)" */
 void event_text(struct text *t, u32 info);
 

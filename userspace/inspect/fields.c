@@ -285,6 +285,9 @@ static bool information_text(struct text *t, const struct vmcs_dump *d,
 		    field->encoding == VMCS_F_VM_EXIT_INTR_INFO)
 			text_add(t, ", NMI unblocking due to IRET");
 		return true;
+	case VMCS_F_VM_EXIT_INSTRUCTION_INFO:
+		instruction_text(t, reason, dump_value(d, VMCS_F_EXIT_QUALIFICATION), value);
+		return true;
 	case VMCS_F_VM_INSTRUCTION_ERROR:
 		if (value)
 			text_add(t, "%s", instruction_error_name(value) ?: "not in the manual");
