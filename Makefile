@@ -18,7 +18,7 @@ NEED := packages/need
 J := -j$(shell nproc)
 export LANE
 
-.PHONY: all module userspace selftests run check check-host compat lab bench compare clean help
+.PHONY: all module userspace selftests run check check-host compat lab bench bench-vmm compare clean help
 .PHONY: install uninstall deb fuzz sdm-map
 all: module userspace selftests
 
@@ -31,6 +31,7 @@ help:
 	@echo 'make lab             a shell on the lab host; selftests/lab/lab --help for more'
 	@echo 'make compare         stock KVM and mini-KVM compared, with mkvm and QEMU; a table and .lab/compare.html'
 	@echo 'make bench           the same of exits and a boot alone; OPTIONS="--bench cpuid" for some'
+	@echo 'make bench-vmm       mkvm and QEMU compared, disk and network, on one stock KVM'
 	@echo 'make fuzz            fuzzers, FUZZ_SECONDS=600 each; TARGETS="ring image-qcow2" for some'
 	@echo 'make sdm-map         Documentation/sdm-map.rst, from the comments of the module'
 	@echo 'make install         mkvm, man pages, completion, udev rule, module source for DKMS (DESTDIR, prefix)'
@@ -115,6 +116,10 @@ lab: need-lab
 
 bench compare: need-lab
 	@selftests/bench/run.sh $@ $(OPTIONS)
+
+bench-vmm: need-lab
+	@$(NEED) bench
+	@selftests/bench/vmm.sh
 
 # Where to: DESTDIR and prefix, and the other directories that packaging/install names.
 PLACES := DESTDIR prefix bindir datadir libdir mandir docdir udevdir srcdir

@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# On the lab host, for vmm.sh: the same guest with the same disks and the same tap, under mkvm and under
+# QEMU in turn. Prints "@@VMM ROUND SIDE NAME VALUE" lines. Beside it lie mkvm, vmm.env and the guest.
+set -eu
+cd "$(dirname "$0")"
+. ./vmm.env
+status=0
+
+# A disk that takes no time of its own, and on it a file whose blocks are allocated and written.
+modprobe -a tun bridge ext4
+modprobe null_blk nr_devices=1 gb=1 bs=512 memory_backed=1 irqmode=1 submit_queues=1
+mkdir -p /data
+/usr/bin/mke2fs -q -t ext4 /dev/nullb0 64M
+mount -t ext4 /dev/nullb0 /data
+dd if=/dev/zero of=/data/data.img bs=1M count=32 2>/dev/null
+sync
+brctl addbr br0
+ip addr add 10.9.0.254/24 dev br0
+ip link set br0 up
+tunctl -t tap0 >/dev/null
+brctl addif br0 tap0
+ip link set tap0 up
+iperf3 -s >/dev/null 2>&1 &
+server=$!
+
+drive() { echo "-drive file=$1,format=raw,if=none,id=$2,cache=$3,aio=io_uring -device virtio-blk-pci,drive=$2"; }
+
+# run SIDE LOG : boots the guest, which does the work
+run() {
+	machine="-m 256 -smp 1 -nographic -kernel ./guest-vmlinuz -initrd ./guest-initrd
+		$(drive guest-root.img root writeback),serial=root $(drive tools.img tools writeback) $(drive /data/data.img data "$cache")
+		-netdev tap,id=n0,ifname=tap0,script=no,downscript=no -device virtio-net-pci,netdev=n0,mac=52:54:00:00:09:01
+		-serial file:$2 -serial file:$2.status"
+	append="console=ttyS0,115200 loglevel=4 cryptomgr.notests mitigations=off"
+	: >"$2.status"
+	case "$1" in
+	mkvm) set -- ./mkvm run --accel kvm $machine --no-reboot ;;
+	qemu) set -- /usr/bin/qemu-system-x86_64 -enable-kvm -cpu host -M pc -vga none -global virtio-net-pci.romfile= -monitor none $machine -no-reboot ;;
+	esac
+	timeout -s KILL 300 "$@" -append "$append" </dev/null
+}
+
+# count_end LOG : what the VMM asked the host's kernel for, and why the guest was left, by thread
+events=/sys/kernel/tracing/events
+count_begin() {
+	echo 'hist:keys=common_pid.execname,id.syscall:sort=hitcount.descending' >$events/raw_syscalls/sys_enter/trigger
+	echo 'hist:keys=exit_reason:sort=hitcount.descending' >$events/kvm/kvm_exit/trigger
+	echo 'hist:keys=opcode:sort=hitcount.descending' >$events/io_uring/io_uring_queue_async_work/trigger
+	echo 'hist:keys=next_comm:sort=hitcount.descending' >$events/sched/sched_switch/trigger
+}
+count_end() {
+	for event in raw_syscalls/sys_enter kvm/kvm_exit io_uring/io_uring_queue_async_work sched/sched_switch; do
+		cat $events/$event/hist >>"$1.counts"
+		sed 's/^/!/' $events/$event/trigger | grep '^!hist' >$events/$event/trigger || true
+	done
+}
+
+for round in $(seq "$rounds"); do
+	sides="mkvm qemu"
+	[ $((round % 2)) = 1 ] || sides="qemu mkvm"
+	for side in $sides; do
+		log=/lab/out/$side-$round
+		[ -z "$count" ] || count_begin
+		run "$side" "$log" >"$log.out" 2>&1 || { status=1; cat "$log.out"; }
+		[ -z "$count" ] || count_end "$log"
+		grep -q '^status 0' "$log.status" || { status=1; tail -n 20 "$log"; }
+		tr -d '\r' <"$log" | sed -n "s/^@@FIGURE /@@VMM $round $side /p"
+	done
+done
+kill $server
+exit $status
