@@ -141,6 +141,8 @@ static int scan(struct attached *a)
 	if (!dir && errno == EACCES)
 		return report("%s: no permission to look into process %ld; try as root", a->label,
 			      (long)a->pid);
+	if (!dir && attach_gone(a))
+		return report("%s has ended", a->label);
 	if (!dir)
 		return report("%s: cannot read %s: %s", a->label, buf, strerror(errno));
 	while (!err && (entry = readdir(dir))) {
@@ -184,7 +186,7 @@ int attach_open(struct attached *a, const char *name, pid_t pid)
 	return scan(a);
 }
 
-void attach_close(struct attached *a)
+static void drop_fds(struct attached *a)
 {
 	unsigned int i;
 
@@ -193,11 +195,22 @@ void attach_close(struct attached *a)
 	free(a->vcpus);
 	if (a->vm_fd >= 0)
 		close(a->vm_fd);
-	if (a->pidfd >= 0)
-		close(a->pidfd);
 	a->vcpus = NULL;
 	a->nr_vcpus = 0;
 	a->vm_fd = -1;
+}
+
+int attach_again(struct attached *a)
+{
+	drop_fds(a);
+	return scan(a);
+}
+
+void attach_close(struct attached *a)
+{
+	drop_fds(a);
+	if (a->pidfd >= 0)
+		close(a->pidfd);
 	a->pidfd = -1;
 }
 

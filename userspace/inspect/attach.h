@@ -29,8 +29,8 @@ struct attached_vcpu {
  * @vcpus: in the order of their ids
  * @nr_vcpus: entries of @vcpus
  *
- * As long as the descriptors are open the VM exists, even if its process has ended: who looks for
- * long asks attach_gone() again and again.
+ * As long as the descriptors are open the VM exists, even if its process has ended or has made a new
+ * one: who looks for long calls attach_again() again and again.
  */
 struct attached {
 	char label[80];
@@ -52,6 +52,16 @@ struct attached {
  * Return: 0, or -1 after a report: it does not run, is somebody else's, or has no VM of minikvm.
  */
 int attach_open(struct attached *a, const char *name, pid_t pid);
+
+/**
+ * attach_again() - take new copies of the same process's descriptors
+ * @a: attached
+ *
+ * A machine that was reset has another VM.
+ *
+ * Return: 0, or -1 after a report: it has ended, or has no VM now.
+ */
+int attach_again(struct attached *a);
 
 /** attach_close() - give everything back; harmless twice */
 void attach_close(struct attached *a);

@@ -207,6 +207,15 @@ static int read_source(const struct source *s, const struct request *r, struct v
 	return live_vmcs(&s->machine, s->fd, (unsigned int)r->wait_ms, d);
 }
 
+/* After a while: the machine may have been reset. */
+static int read_again(struct source *s, const struct request *r, struct vmcs_dump *d)
+{
+	if (output_sleep(r->interval) || attach_again(&s->machine))
+		return -1;
+	s->fd = attach_vcpu(&s->machine, (unsigned int)r->vcpu);
+	return s->fd < 0 ? -1 : read_source(s, r, d);
+}
+
 static int do_show(const struct vmcs_output *out, const struct source *s, const struct request *r,
 		   struct vmcs_dump *d)
 {
@@ -233,7 +242,7 @@ static int print_diff(const struct vmcs_output *out, const struct request *r,
 }
 
 /* @d: two of them; the second one is the one to save. */
-static int do_diff(const struct vmcs_output *out, const struct source *s, const struct request *r,
+static int do_diff(const struct vmcs_output *out, struct source *s, const struct request *r,
 		   struct vmcs_dump d[2])
 {
 	int err;
@@ -243,12 +252,11 @@ static int do_diff(const struct vmcs_output *out, const struct source *s, const 
 	else if (r->other)
 		err = dump_load(&d[0], r->other) || read_source(s, r, &d[1]);
 	else
-		err = read_source(s, r, &d[0]) || output_sleep(r->interval) ||
-		      read_source(s, r, &d[1]);
+		err = read_source(s, r, &d[0]) || read_again(s, r, &d[1]);
 	return err ? -1 : print_diff(out, r, &d[0], &d[1]);
 }
 
-static int do_watch(const struct vmcs_output *out, const struct source *s, const struct request *r,
+static int do_watch(const struct vmcs_output *out, struct source *s, const struct request *r,
 		    struct vmcs_dump d[2])
 {
 	unsigned long n;
@@ -256,7 +264,7 @@ static int do_watch(const struct vmcs_output *out, const struct source *s, const
 	if (read_source(s, r, &d[0]))
 		return -1;
 	for (n = 1; !r->count || n < r->count; n++) {
-		if (output_sleep(r->interval) || read_source(s, r, &d[1]))
+		if (read_again(s, r, &d[1]))
 			return -1;
 		if (out->colour && !r->json)
 			fputs("\033[H\033[2J", out->f);
