@@ -32,6 +32,7 @@
 #include <asm/fpu/types.h>
 
 #include "../uapi/minikvm.h"
+#include "inspect_types.h"
 #include "stats.h"
 
 #define MK_MAX_VCPUS		1024	/* vCPUs of one VM */
@@ -92,6 +93,7 @@ enum vcpu_request {
 	REQ_STEAL_UPDATE,	/* refresh the guest's steal-time record */
 	REQ_MSR_FILTER,		/* the VM's MSR filter changed */
 	REQ_DIRTY_LOG,		/* the CPU's own log of writes goes on or off */
+	REQ_INSPECT,		/* another process reads it: inspect.c */
 	REQ_VM_DEAD,		/* a broken invariant: RUN returns -EIO */
 };
 
@@ -309,6 +311,10 @@ struct vcpu {
 	struct emul_ctx *emul;
 
 	struct vcpu_stats stats;
+
+	struct vcpu_inspect inspect;
+	struct exit_ring __rcu *exit_ring;	/* exit_ring.c; NULL: nobody reads */
+	struct exit_record exit_record;
 };
 
 /**
@@ -316,10 +322,14 @@ struct vcpu {
  * @reason: @qualification: why, and the details
  * @idt_info: the event whose delivery it interrupted, 0 if none
  * @intr_info: @error_code: the event that caused it, if one did
+ * @rip: guest RIP
+ * @gpa: guest-physical address of the access, MK_INVALID_GPA if it was none
  */
 struct exit_info {
 	u32 reason;
 	u64 qualification;
+	u64 rip;
+	gpa_t gpa;
 	u64 idt_info;
 	u32 intr_info;
 	u32 error_code;
@@ -442,6 +452,8 @@ struct vm {
  * @mmio: value of an entry that makes every access an MMIO exit with no walk
  * @mmio_mask: which bits of an entry compare against @mmio
  * @logs_dirty: the CPU logs the pages whose dirty bit it sets
+ * @memtype: bits of a leaf that hold the memory type, 0 if none do
+ * @ignore_pat: makes a leaf ignore the guest's PAT, 0 if nothing does
  * @max_level: largest leaf: 1 (4 KiB), 2 (2 MiB) or 3 (1 GiB)
  */
 struct mmu_format {
@@ -450,6 +462,7 @@ struct mmu_format {
 	u64 large;
 	u64 memtype_wb, memtype_uc;
 	u64 mmio, mmio_mask;
+	u64 memtype, ignore_pat;
 	bool logs_dirty;
 	int max_level;
 };
@@ -577,6 +590,17 @@ struct minikvm_vendor_ops {
 
 	/* Log what the guest's control structure holds. */
 	void (*dump)(struct vcpu *vcpu);
+
+	/*
+	 * For readers (inspect.c). @inspect_fields: as many entries as
+	 * @inspect_nr_fields says, which never changes; does not sleep.
+	 * @inspect_bitmap: a page, NULL if this one of MINIKVM_INSPECT_BITMAP_* is
+	 * not used. @inspect_caps: any context that may read MSRs; zeroed before.
+	 */
+	u32 (*inspect_nr_fields)(void);
+	void (*inspect_fields)(struct vcpu *vcpu, struct minikvm_inspect_field *fields);
+	const void *(*inspect_bitmap)(struct vcpu *vcpu, u32 which);
+	void (*inspect_caps)(struct minikvm_inspect_caps *caps);
 
 	const struct mmu_format *mmu_format;
 };

@@ -14,6 +14,7 @@
 
 #include "minikvm.h"
 #include "compat.h"
+#include "inspect.h"
 #include "memslot.h"
 #include "eventfd.h"
 #include "irqchip/irqchip.h"
@@ -187,6 +188,7 @@ static struct vcpu *vcpu_alloc(struct vm *vm, u32 id)
 	vcpu->tsc_khz = max(tsc_khz, 1u);
 	mutex_init(&vcpu->mutex);
 	rcuwait_init(&vcpu->wait);
+	inspect_vcpu_init(vcpu);
 	preempt_notifier_init(&vcpu->preempt, &vcpu_preempt_ops);
 	vcpu->mp_state = MINIKVM_MP_STATE_RUNNABLE;
 
@@ -238,13 +240,15 @@ void vcpu_destroy(struct vcpu *vcpu)
 /* vm->lock held. The fd is the last thing that can fail. */
 static int vcpu_publish(struct vm *vm, struct vcpu *vcpu)
 {
+	char name[sizeof("minikvm-vcpu:") + 10];
 	int fd;
 
 	if (vm_vcpu_by_id(vm, vcpu->id))
 		return -EEXIST;
 	vcpu->idx = vm->nr_vcpus;
 	vm_get(vm);
-	fd = anon_inode_getfd("minikvm-vcpu", &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
+	snprintf(name, sizeof(name), "minikvm-vcpu:%u", vcpu->id);
+	fd = anon_inode_getfd(name, &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
 		vm_put(vm);
 		return fd;

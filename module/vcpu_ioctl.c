@@ -8,6 +8,7 @@
 #include <linux/uaccess.h>
 
 #include "minikvm.h"
+#include "inspect.h"
 #include "irqchip/irqchip.h"
 #include "irqchip/lapic.h"
 #include "x86/debug.h"
@@ -352,6 +353,16 @@ static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long
 	}
 }
 
+/* What is not for the VMM, or not of KVM's magic. */
+static noinline long vcpu_ioctl_other(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
+{
+	if (_IOC_TYPE(cmd) == MINIKVM_INSPECTIO)
+		return inspect_vcpu_ioctl(vcpu, cmd, (void __user *)arg);
+	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
+		return -EIO;
+	return -EINVAL;
+}
+
 /**
  * vcpu_ioctl - every ioctl on a vCPU's fd
  * @file: the fd
@@ -367,15 +378,14 @@ long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct vcpu *vcpu = file->private_data;
 	long r;
 
-	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
-		return -EIO;
-	if (_IOC_TYPE(cmd) != MINIKVMIO)
-		return -EINVAL;
+	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead) ||
+	    _IOC_TYPE(cmd) != MINIKVMIO)
+		return vcpu_ioctl_other(vcpu, cmd, arg);
 
 	/* One thread at a time; another one waits until RUN returns. */
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	r = vcpu_ioctl_locked(vcpu, cmd, arg);
-	mutex_unlock(&vcpu->mutex);
+	inspect_unlock(vcpu);
 	return r;
 }

@@ -15,7 +15,9 @@
 
 #include "minikvm.h"
 #include "compat.h"
+#include "exit_ring.h"
 #include "host_work.h"
+#include "inspect.h"
 #include "trace.h"
 #include "irqchip/irqchip.h"
 #include "irqchip/lapic.h"
@@ -93,6 +95,11 @@ static bool vcpu_wait(struct vcpu *vcpu)
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (vcpu_must_stop_waiting(vcpu))
 			break;
+		if (unlikely(test_bit(REQ_INSPECT, &vcpu->requests))) {
+			__set_current_state(TASK_RUNNING);
+			inspect_serve(vcpu);
+			continue;
+		}
 		slept = true;
 		schedule();
 	}
@@ -155,10 +162,13 @@ static enum exit_action vcpu_block(struct vcpu *vcpu)
 	if (vcpu_take_request(vcpu, REQ_DEBUG_STEP))
 		return debug_step_exit(vcpu);
 	if (!vcpu_runnable(vcpu)) {
+		u64 since = exit_ring_wait_begin();
+
 		if (vcpu->mp_state == MINIKVM_MP_STATE_HALTED)
 			vcpu_wait_halted(vcpu);
 		else
 			vcpu_wait(vcpu);
+		exit_ring_wait_end(vcpu, since);
 		if (!vcpu_runnable(vcpu)) {
 			if (vcpu_take_request(vcpu, REQ_VM_DEAD))
 				return vcpu_fail(vcpu, -EIO);
@@ -209,6 +219,7 @@ enum exit_action vcpu_internal_error(struct vcpu *vcpu, u32 suberror)
 /* Everything asked of this vCPU since its last entry. */
 static enum exit_action vcpu_handle_requests(struct vcpu *vcpu)
 {
+	inspect_serve_pending(vcpu);
 	if (vcpu_take_request(vcpu, REQ_VM_DEAD))
 		return vcpu_fail(vcpu, -EIO);
 	if (vcpu_take_request(vcpu, REQ_TRIPLE_FAULT)) {
@@ -254,7 +265,9 @@ static void vcpu_enter_irqoff(struct vcpu *vcpu)
 	guest_timing_begin();
 	fpu_enter(vcpu);
 	trace_kvm_entry(vcpu);
+	exit_ring_at_entry(vcpu);
 	vendor->enter(vcpu);
+	exit_ring_at_exit(vcpu);
 	trace_kvm_exit(vcpu);
 	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE_GUEST);
 	vendor->exit_irqoff(vcpu);
@@ -450,9 +463,12 @@ long vcpu_run(struct vcpu *vcpu)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &current->real_blocked);
 	vcpu->run->flags = 0;
 	fpu_load_guest(vcpu);
+	exit_ring_at_run(vcpu);
 
 	r = vcpu_run_loaded(vcpu);
 
+	inspect_serve_pending(vcpu);
+	exit_ring_at_leave(vcpu, r);
 	trace_kvm_userspace_exit(vcpu->run->exit_reason, r);
 	fpu_put_guest(vcpu);
 	if (vcpu->run->kvm_valid_regs)

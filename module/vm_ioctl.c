@@ -10,6 +10,7 @@
 
 #include "minikvm.h"
 #include "eventfd.h"
+#include "inspect.h"
 #include "memslot.h"
 #include "irqchip/irqchip.h"
 #include "irqchip/irqfd.h"
@@ -311,6 +312,8 @@ long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct vm *vm = file->private_data;
 	void __user *argp = (void __user *)arg;
 
+	if (_IOC_TYPE(cmd) == MINIKVM_INSPECTIO)
+		return inspect_vm_ioctl(vm, cmd, argp);
 	if (vm->mm != current->mm || READ_ONCE(vm->dead))
 		return -EIO;
 

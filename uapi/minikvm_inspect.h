@@ -187,7 +187,7 @@ struct minikvm_exit_ring {
  * @seq: its number: the first one recorded is 0, and none is left out
  * @tsc_exit: host TSC when the guest was left
  * @tsc_entry: ... when it was entered again; 0 while MINIKVM_EXIT_ENTRY_OPEN
- * @guest_ticks: TSC ticks in the guest before the exit; 0 for number 0
+ * @guest_ticks: TSC ticks in the guest before the exit; 0 if that began unrecorded
  * @kernel_ticks: from @tsc_exit to @tsc_entry in the kernel, less @wait_ticks. What else
  *	ran on the CPU in that time counts.
  * @user_ticks: ... and in userspace, from RUN's return to the next call

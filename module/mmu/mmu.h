@@ -51,4 +51,20 @@ void mmu_collapse_slot(struct vm *vm, const struct memslot *slot);
 void mmu_zap_range(struct vm *vm, gfn_t start, gfn_t end);
 /* Pages @first + n for every bit n of @mask; the caller flushes if it says so. */
 bool mmu_track_pages(struct vm *vm, gfn_t first, u64 mask);
+
+/**
+ * struct mmu_range_walk - a reader's position in the tables, see ranges.c
+ * @gfn: @end: what is still to be looked at
+ * @range: what was found last and may go on
+ * @begun: @range holds something
+ */
+struct mmu_range_walk {
+	gfn_t gfn, end;
+	struct minikvm_inspect_range range;
+	bool begun;
+};
+
+bool mmu_read_ranges(struct vm *vm, struct mmu_range_walk *w, struct minikvm_inspect_range *to,
+		     u32 *nr);
+gfn_t mmu_range_next(const struct mmu_range_walk *w);
 #endif

@@ -258,6 +258,26 @@ void vmcs_make_current(struct vcpu_vmx *vmx, int cpu)
 	}
 }
 
+/**
+ * vmcs_with_scratch - do something with a VMCS that is no vCPU's
+ * @region: a zeroed page
+ * @fn: called with it current, preemption off
+ *
+ * Context: every CPU is in VMX operation; the caller's thread has no vCPU loaded.
+ */
+void vmcs_with_scratch(void *region, void (*fn)(void))
+{
+	*(u32 *)region = vmx_caps.revision;
+	preempt_disable();
+	/* Whose VMCS it was makes it current again when it is loaded. */
+	this_cpu_write(vmcs_current, NULL);
+	vmx_vmclear(__pa(region));
+	vmx_vmptrld(__pa(region));
+	fn();
+	vmx_vmclear(__pa(region));
+	preempt_enable();
+}
+
 /*
  * The kernel is dying (NMI context, any CPU): no VMCS may be written back over
  * the crash kernel's memory, and INIT must work again.

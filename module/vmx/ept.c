@@ -29,6 +29,8 @@ struct mmu_format vmx_ept_format __ro_after_init = {
 	.memtype_uc	= VMX_EPTP_MT_UC << VMX_EPT_MT_EPTE_SHIFT,
 	.mmio		= VMX_EPT_MISCONFIG_WX_VALUE,
 	.mmio_mask	= VMX_EPT_RWX_MASK,
+	.memtype	= 7ull << VMX_EPT_MT_EPTE_SHIFT,
+	.ignore_pat	= VMX_EPT_IPAT_BIT,
 	.max_level	= 1,
 };
 

@@ -133,6 +133,8 @@ void vmx_get_exit_info(struct vcpu *vcpu, struct exit_info *info)
 	*info = (struct exit_info) {
 		.reason = vmx->exit_reason,
 		.qualification = vmx_exit_qual(vmx),
+		.rip = vmx_rip(vcpu),
+		.gpa = MK_INVALID_GPA,
 	};
 	if (exit_reason_failed_entry(vmx->exit_reason))
 		return;
@@ -140,6 +142,8 @@ void vmx_get_exit_info(struct vcpu *vcpu, struct exit_info *info)
 	info->intr_info = vmx_intr_info(vmx);
 	if (intr_info_valid(info->intr_info) && (info->intr_info & INTR_INFO_DELIVER_CODE_MASK))
 		info->error_code = vmcs_read32(VM_EXIT_INTR_ERROR_CODE);
+	if (info->reason == EXIT_REASON_EPT_VIOLATION || info->reason == EXIT_REASON_EPT_MISCONFIG)
+		info->gpa = vmcs_read64(GUEST_PHYSICAL_ADDRESS);
 }
 
 /**

@@ -68,8 +68,11 @@ static void vmx_unsetup(void)
 
 static int vmx_vm_init(struct vm *vm)
 {
-	int err = vmx_apicv_vm_init(vm);
+	int err = vmx_inspect_vm_init();
 
+	if (err)
+		return err;
+	err = vmx_apicv_vm_init(vm);
 	if (err)
 		return err;
 	err = vmx_emergency_get();
@@ -150,5 +153,9 @@ const struct minikvm_vendor_ops vmx_ops = {
 	.flush_tlb_guest	= vmx_flush_tlb_guest,
 	.get_exit_info		= vmx_get_exit_info,
 	.dump			= vmx_dump,
+	.inspect_nr_fields	= vmx_inspect_nr_fields,
+	.inspect_fields		= vmx_inspect_fields,
+	.inspect_bitmap		= vmx_inspect_bitmap,
+	.inspect_caps		= vmx_inspect_caps,
 	.mmu_format		= &vmx_ept_format,
 };

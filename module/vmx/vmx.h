@@ -249,6 +249,7 @@ void vmx_cpu_disable(void);
 int vmx_emergency_get(void);
 void vmx_emergency_put(void);
 void vmcs_make_current(struct vcpu_vmx *vmx, int cpu);
+void vmcs_with_scratch(void *region, void (*fn)(void));
 void vmcs_clear_anywhere(struct vcpu_vmx *vmx);
 
 /* ---- vmcs.c ------------------------------------------------------------- */
@@ -394,6 +395,13 @@ int vmx_perf_create(struct vcpu_vmx *vmx);
 void vmx_perf_free(struct vcpu_vmx *vmx);
 void vmx_perf_reset(struct vcpu_vmx *vmx);
 void vmx_perf_switch(struct vcpu_vmx *vmx);
+
+/* ---- inspect.c ---------------------------------------------------------- */
+int vmx_inspect_vm_init(void);
+u32 vmx_inspect_nr_fields(void);
+void vmx_inspect_fields(struct vcpu *vcpu, struct minikvm_inspect_field *fields);
+const void *vmx_inspect_bitmap(struct vcpu *vcpu, u32 which);
+void vmx_inspect_caps(struct minikvm_inspect_caps *caps);
 
 /* ---- dump.c ------------------------------------------------------------- */
 void vmx_dump(struct vcpu *vcpu);

@@ -59,6 +59,24 @@ faulted:
 	return 0;
 }
 
+/* Is there such a field? Then *@value is its value. */
+static __always_inline bool vmcs_try_read(unsigned long field, unsigned long *value)
+{
+	unsigned long read;
+
+	asm_goto_output("1: vmread %[field], %[value]\n\t"
+			"jbe %l[failed]\n\t"
+			VMX_FAULTS_TO(failed)
+			: [value] "=r" (read)
+			: [field] "r" (field)
+			: "cc"
+			: failed);
+	*value = read;
+	return true;
+failed:
+	return false;
+}
+
 static __always_inline void vmcs_write_any(unsigned long field, unsigned long value)
 {
 	asm goto("1: vmwrite %[value], %[field]\n\t"
