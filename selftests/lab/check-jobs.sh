@@ -122,12 +122,23 @@ programs_on_minikvm() {
 	cp "$here/unload.sh" "$module" "$dir/"
 	echo "60 lab/unload sh ./unload.sh" >>"$dir/tap.list"
 	[ -z "$again_list" ] || again_with_apicv >>"$dir/tap.list"
+	# Both modules are away then.
+	[ -z "${with_compare:-}" ] || stage_compare "$dir" 300 swap "./$(basename "$module")"
 	native_module=$module
 	run_tap "$job" "$dir" "$limit" --lane "$lane" --kver "$kver" --mem 1280 "$@" \
 		--module "$module $(minikvm_params)" --ship-module kvm-intel
 }
 
-job_minikvm() { programs_on_minikvm minikvm 1800; }
+# What `mkvm compare` needs, and its test in a tap.list. usage: stage_compare DIR SECONDS ARGUMENT...
+stage_compare() {
+	local dir=$1 limit=$2
+	shift 2
+	make -s -C "$top/selftests" bench
+	cp "$top"/selftests/{boot/compare.sh,lib/points.sh,out/bench/{exit,guest}_bench} "$top/userspace/mkvm" "$dir/"
+	echo "$limit boot/compare sh ./compare.sh $*" >>"$dir/tap.list"
+}
+
+job_minikvm() { with_compare=1 programs_on_minikvm minikvm 1800; }
 job_minikvm_smp() { programs_on_minikvm minikvm-smp 2300 --cpus 2; }
 # The newer CPU model has AVX-512, APICv and PML.
 job_minikvm_newer() {

@@ -28,7 +28,7 @@ struct child {
 	unsigned int argc;
 	pid_t pid;
 	int in, out;
-	char line[32768];
+	char line[65536];
 	size_t used;
 	char *tail[8];
 };

@@ -172,6 +172,9 @@ static int take_benches(struct compare *c, const char *list)
 	char *copy = strdup(list), *word, *rest = copy;
 	int ret = copy ? 0 : report("out of memory");
 
+	/* The last one on the command line counts. */
+	c->benches = 0;
+	c->nr_names = 0;
 	while (!ret && (word = strsep(&rest, ",")))
 		ret = take_bench(c, word);
 	free(copy);

@@ -6,7 +6,7 @@
 
 #include "compare/result.h"
 
-#define TITLE_WIDTH 40
+#define TITLE_WIDTH 44
 
 /* Printable characters only, of a text that may come from a file; how many there are. */
 static int put_text(FILE *f, const char *s)
