@@ -187,7 +187,9 @@ job_boot_stock() {
 	echo "$((240 + 10 * kills)) boot/kill KILLS=$kills ACCEL=kvm sh ./kill-cases.sh" >>"$dir/tap.list"
 	# One boot more, and mostly waiting: not where the emulator is slow.
 	echo "300 boot/control-debian ACCEL=kvm sh ./control_debian.sh" >>"$dir/tap.list"
-	run_tap boot-stock "$dir" "$((1440 + 10 * kills))" --lane svm --kver "$kver" --mem 1536 --module kvm-amd
+	stage_compare "$dir" 300 guest
+	run_tap boot-stock "$dir" "$((1740 + 10 * kills))" --lane svm --kver "$kver" --mem 1536 --module kvm-amd \
+		--ship-module virtio_pci --ship-module virtio_blk --ship-module virtio_net
 }
 
 # mkvm loads it by name, so the lab does not see that it is needed.
