@@ -41,6 +41,29 @@
  */
 #define MINIKVM_INSPECT_MAX_WAIT_MS	10000
 
+/* ---- the run page: why a VM entry failed ---------------------------------- */
+
+#define MINIKVM_FAILED_ENTRY_MAGIC	0x79685721
+
+/**
+ * struct minikvm_failed_entry - the run page's union after EXIT_FAIL_ENTRY
+ * @hardware_entry_failure_reason: as in fail_entry
+ * @cpu: as in fail_entry
+ * @magic: MINIKVM_FAILED_ENTRY_MAGIC: what follows is there. Stock KVM does not write it
+ * @rule: the first check of VM entry that the VMCS fails, by the name that `mkvm vmcs check`
+ *	and the kernel's log use; empty: no check that the module knows
+ * @section: title of the manual's section that has it
+ *
+ * It needs no capability: whoever has the run page made the state that was refused.
+ */
+struct minikvm_failed_entry {
+	__u64 hardware_entry_failure_reason;
+	__u32 cpu;
+	__u32 magic;
+	char rule[48];
+	char section[72];
+};
+
 /* ---- vCPU: the VMCS ----------------------------------------------------- */
 
 /**

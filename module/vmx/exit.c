@@ -200,6 +200,7 @@ static enum exit_action failed_entry(struct vcpu *vcpu)
 		reason = vmcs_read32(VM_INSTRUCTION_ERROR);
 	pr_err_ratelimited("vCPU %u: VM entry failed: %s 0x%llx\n", vcpu->id,
 			   vmx->fail ? "VM-instruction error" : "exit reason", reason);
+	vmx_explain_failure(vcpu, reason);
 	vmx_dump(vcpu);
 	/* It was not delivered, and the field still holds it. */
 	vmx_cancel_injection(vcpu);

@@ -406,6 +406,9 @@ void vmx_inspect_caps(struct minikvm_inspect_caps *caps);
 /* ---- dump.c ------------------------------------------------------------- */
 void vmx_dump(struct vcpu *vcpu);
 
+/* ---- why.c -------------------------------------------------------------- */
+void vmx_explain_failure(struct vcpu *vcpu, u64 reason);
+
 extern unsigned int guest_slice;
 
 #endif

@@ -62,7 +62,7 @@ static const struct {
 	size_t got, want;
 } sizes[] = {
 	SIZE(inspect_field, 16), SIZE(exit_entry, 104), SIZE(inspect_range, 40),
-	SIZE(inspect_slot, 32),
+	SIZE(inspect_slot, 32), SIZE(failed_entry, 136),
 };
 
 #define FIELD(encoding, id, name)	{ encoding, #id, name },
