@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "machine.h"
+#include "minikvm_inspect.h"
 #include "report.h"
 #include "sandbox.h"
 #include "thread.h"
@@ -159,6 +160,21 @@ static void handle_system_event(struct vcpu *vcpu)
 	}
 }
 
+/* On minikvm the run page names the check that failed. */
+static void report_failed_entry(unsigned int id, const struct minikvm_run *run)
+{
+	const struct minikvm_failed_entry *why = (const void *)run->padding;
+	u64 reason = run->fail_entry.hardware_entry_failure_reason;
+
+	if (why->magic != MINIKVM_FAILED_ENTRY_MAGIC || !why->rule[0])
+		report("vCPU %u: the CPU refused to enter the guest, hardware reason 0x%llx", id,
+		       (unsigned long long)reason);
+	else
+		report("vCPU %u: the CPU refused to enter the guest, hardware reason 0x%llx: rule %.*s is "
+		       "broken (SDM vol. 3C, \"%.*s\")", id, (unsigned long long)reason,
+		       (int)sizeof(why->rule), why->rule, (int)sizeof(why->section), why->section);
+}
+
 static void handle_exit(struct vcpu *vcpu)
 {
 	struct minikvm_run *run = vcpu->run;
@@ -185,8 +201,7 @@ static void handle_exit(struct vcpu *vcpu)
 		fail(vcpu);
 		break;
 	case MINIKVM_EXIT_FAIL_ENTRY:
-		report("vCPU %u: the CPU refused to enter the guest, hardware reason 0x%llx",
-		       vcpu->id, run->fail_entry.hardware_entry_failure_reason);
+		report_failed_entry(vcpu->id, run);
 		fail(vcpu);
 		break;
 	case MINIKVM_EXIT_INTERNAL_ERROR:

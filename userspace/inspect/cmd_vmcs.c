@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "inspect/attach.h"
+#include "inspect/entry_check.h"
 #include "inspect/live.h"
 #include "inspect/options.h"
 #include "inspect/vmcs.h"
@@ -21,6 +22,7 @@ static const char help_text[] =
 	"       mkvm vmcs NAME|FILE diff [FILE] [--interval SECONDS] ...\n"
 	"       mkvm vmcs NAME watch [--interval SECONDS] [--count N] ...\n"
 	"       mkvm vmcs NAME bitmaps [--vcpu N] [--json]\n"
+	"       mkvm vmcs NAME|FILE check [--vcpu N] [--json]\n"
 	"\n"
 	"The VMCS of a vCPU of a running machine, or one that was saved: a FILE is told from\n"
 	"the NAME of a machine by a '/' in it (./dump.json).\n"
@@ -29,6 +31,7 @@ static const char help_text[] =
 	"  diff    what differs between two exits: now and after the interval, or FILE and now\n"
 	"  watch   what differs, again and again, until Ctrl-C\n"
 	"  bitmaps which MSRs and ports the guest uses without an exit\n"
+	"  check   which of the manual's checks a VM entry with it would fail; status 2: some\n"
 	"\n"
 	"  --pid PID           the VMM's process instead of NAME; any VMM on minikvm\n"
 	"  --vcpu N            which vCPU (default: 0)\n"
@@ -39,9 +42,12 @@ static const char help_text[] =
 	"  --save FILE         write what was read last, for diff, for show and for others\n"
 	"  --json              for programs; watch: one line for each reading\n";
 
-enum verb { VERB_SHOW, VERB_DIFF, VERB_WATCH, VERB_BITMAPS };
+/* Status of check when rules are broken. */
+#define EXIT_BROKEN	2
 
-static const char *const verbs[] = { "show", "diff", "watch", "bitmaps" };
+enum verb { VERB_SHOW, VERB_DIFF, VERB_WATCH, VERB_BITMAPS, VERB_CHECK };
+
+static const char *const verbs[] = { "show", "diff", "watch", "bitmaps", "check" };
 
 /**
  * struct request - what the user wants
@@ -111,8 +117,8 @@ static int parse_words(struct request *r, int argc, char **argv)
 	if (at < argc) {
 		verb = find_verb(argv[at]);
 		if (verb < 0)
-			return report("vmcs: '%s' is not known; use show, diff, watch or bitmaps",
-				      argv[at]);
+			return report("vmcs: '%s' is not known; use show, diff, watch, bitmaps or "
+				      "check", argv[at]);
 		r->verb = (enum verb)verb;
 		at++;
 	}
@@ -277,6 +283,16 @@ static int do_watch(const struct vmcs_output *out, struct source *s, const struc
 	return 0;
 }
 
+/* Rules that are broken are no error of ours. */
+static int do_check(const struct vmcs_output *out, const struct source *s, const struct request *r,
+		    struct vmcs_dump *d, int *broken)
+{
+	if (read_source(s, r, d))
+		return -1;
+	*broken = entry_check(out, d, r->json);
+	return *broken < 0 ? -1 : 0;
+}
+
 static int do_bitmaps(const struct vmcs_output *out, const struct source *s,
 		      const struct request *r)
 {
@@ -297,7 +313,7 @@ int cmd_vmcs(int argc, char **argv)
 	struct vmcs_dump *last = &dumps[1];
 	struct request r;
 	struct source s;
-	int err;
+	int err, broken = 0;
 
 	if (option_help(argc, argv)) {
 		fputs(help_text, stdout);
@@ -312,6 +328,8 @@ int cmd_vmcs(int argc, char **argv)
 		err = do_diff(&out, &s, &r, dumps);
 	else if (!err && r.verb == VERB_BITMAPS)
 		err = do_bitmaps(&out, &s, &r);
+	else if (!err && r.verb == VERB_CHECK)
+		err = do_check(&out, &s, &r, last, &broken);
 	else if (!err)
 		err = do_watch(&out, &s, &r, dumps);
 	if (!err && r.save)
@@ -319,5 +337,7 @@ int cmd_vmcs(int argc, char **argv)
 	if (!err && (fflush(stdout) || ferror(stdout)))
 		err = report("cannot write: %s", strerror(errno));
 	attach_close(&s.machine);
-	return err ? EXIT_ERROR : 0;
+	if (err)
+		return EXIT_ERROR;
+	return broken ? EXIT_BROKEN : 0;
 }

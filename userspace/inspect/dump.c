@@ -129,10 +129,11 @@ json_t *dump_json(const struct vmcs_dump *d)
 	}
 	for (i = 0; i < d->nr_fields; i++)
 		set_hex(fields, 4, d->fields[i].encoding, d->fields[i].value);
-	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "format", DUMP_FORMAT, "machine",
+	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:o,s:o}", "format", DUMP_FORMAT, "machine",
 			 d->machine, "vcpu", (json_int_t)d->vcpu, "exits", (json_int_t)d->exits,
 			 "tsc", (json_int_t)d->tsc, "cpu", (json_int_t)d->cpu, "pending",
-			 (json_int_t)d->pending, "caps", caps, "fields", fields);
+			 (json_int_t)d->pending, "phys_bits", (int)d->phys_bits, "linear_bits",
+			 (int)d->linear_bits, "caps", caps, "fields", fields);
 }
 
 int dump_save(const struct vmcs_dump *d, const char *path)
@@ -257,7 +258,7 @@ static int load_json(struct vmcs_dump *d, json_t *root, const char *path)
 	const char *format = json_string_value(json_object_get(root, "format"));
 	const char *machine = json_string_value(json_object_get(root, "machine"));
 	json_t *caps = json_object_get(root, "caps"), *fields = json_object_get(root, "fields");
-	u64 vcpu = 0, cpu = 0, pending = 0;
+	u64 vcpu = 0, cpu = 0, pending = 0, phys_bits = 0, linear_bits = 0;
 	char *c;
 
 	if (!format || strcmp(format, DUMP_FORMAT))
@@ -268,6 +269,8 @@ static int load_json(struct vmcs_dump *d, json_t *root, const char *path)
 	if (load_number(root, "vcpu", 0xffffffff, &vcpu, path) ||
 	    load_number(root, "cpu", 0xffffffff, &cpu, path) ||
 	    load_number(root, "pending", 0xffffffff, &pending, path) ||
+	    load_number(root, "phys_bits", 64, &phys_bits, path) ||
+	    load_number(root, "linear_bits", 64, &linear_bits, path) ||
 	    load_number(root, "exits", INT64_MAX, &d->exits, path) ||
 	    load_number(root, "tsc", INT64_MAX, &d->tsc, path))
 		return -1;
@@ -279,6 +282,8 @@ static int load_json(struct vmcs_dump *d, json_t *root, const char *path)
 	d->vcpu = (unsigned int)vcpu;
 	d->cpu = (unsigned int)cpu;
 	d->pending = (u32)pending;
+	d->phys_bits = (u8)phys_bits;
+	d->linear_bits = (u8)linear_bits;
 	return load_caps(d, caps, path) || load_fields(d, fields, path) ? -1 : 0;
 }
 

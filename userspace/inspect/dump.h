@@ -4,9 +4,9 @@
  * a file.
  *
  * The file is JSON: {"format": "minikvm-vmcs-1", "machine": "NAME", "vcpu": 0,
- * "exits": N, "tsc": N, "cpu": N, "pending": N, "caps": {"0x480": "0x...", ...},
- * "fields": {"0x4000": "0x...", ...}}. Only "format" and "fields" must be there; other keys are
- * ignored.
+ * "exits": N, "tsc": N, "cpu": N, "pending": N, "phys_bits": N, "linear_bits": N,
+ * "caps": {"0x480": "0x...", ...}, "fields": {"0x4000": "0x...", ...}}. Only "format" and "fields"
+ * must be there; other keys are ignored.
  */
 #ifndef MKVM_INSPECT_DUMP_H
 #define MKVM_INSPECT_DUMP_H
@@ -40,6 +40,8 @@ struct vmcs_value {
  * @pending: guest registers that are newer than their fields (MINIKVM_INSPECT_PENDING_*)
  * @exits: of the vCPU until then
  * @tsc: the host's, then
+ * @phys_bits: width of the CPU's physical addresses; 0: not known
+ * @linear_bits: width of its linear addresses; 0: not known
  * @caps: IA32_VMX_BASIC and what follows
  * @has_cap: bit n: @caps[n] is known
  * @fields: those the CPU has, in ascending order of their encodings
@@ -52,6 +54,8 @@ struct vmcs_dump {
 	u32 pending;
 	u64 exits;
 	u64 tsc;
+	u8 phys_bits;
+	u8 linear_bits;
 	u64 caps[DUMP_NR_CAPS];
 	u32 has_cap;
 	struct vmcs_value fields[DUMP_MAX_FIELDS];

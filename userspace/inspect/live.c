@@ -30,6 +30,8 @@ static int read_caps(const struct attached *a, struct vmcs_dump *d)
 
 	if (ioctl(a->vm_fd, MINIKVM_INSPECT_CAPS, &caps))
 		return live_failed(a, "the VMX capability MSRs");
+	d->phys_bits = (u8)caps.phys_bits;
+	d->linear_bits = (u8)caps.virt_bits;
 	for (i = 0; i < DUMP_NR_CAPS && i < MINIKVM_INSPECT_NR_CAPS; i++) {
 		u32 at = caps.first + i - DUMP_FIRST_CAP;
 
