@@ -18,6 +18,7 @@ jobs_of_lane() {
 prepare_jobs() {
 	if [ "$lane" = native ]; then kver=$(uname -r); else kver=$(stock_kernel) || return 1; fi
 	module=$("$here/build-module" "$kver") || return 1
+	vmx_modules=$("$here/build-module" "$kver" --tests) || return 1
 	make -s -C "$top/userspace" || { echo "  FAIL  userspace does not build"; return 1; }
 	# One program that does not build must not keep the others from running.
 	make -s -k -C "$top/selftests" api guest >"$work/selftests.log" 2>&1 || grep -E 'error:|Error' "$work/selftests.log"
@@ -113,12 +114,22 @@ again_with_apicv() {
 	for prog in $again_list; do echo "$(seconds_of "$prog") $prog@apicv ./$prog"; done
 }
 
+# Adds the modules of selftests/vmx to a directory; they are VMX's users while no VM exists.
+stage_vmx() {
+	local emulator=bochs
+	[ "$lane" != native ] || emulator=
+	cp "$vmx_modules"/*.ko "$top"/selftests/vmx/*.sh "$1/"
+	echo "60 vmx/first_exit sh ./first_exit.sh" >>"$1/tap.list"
+	echo "60 vmx/rules sh ./rules.sh $emulator" >>"$1/tap.list"
+}
+
 # All programs on minikvm, then its unloading. usage: programs_on_minikvm JOB SECONDS LAB-ARGUMENT...
 programs_on_minikvm() {
 	local job=$1 limit=$2 dir=$work/$1 again_list=${again_list:-}
 	shift 2
 	stage_programs "$dir" api guest
 	tap_list "$dir/tap.list" "" api guest
+	stage_vmx "$dir"
 	cp "$here/unload.sh" "$module" "$dir/"
 	echo "60 lab/unload sh ./unload.sh" >>"$dir/tap.list"
 	[ -z "$again_list" ] || again_with_apicv >>"$dir/tap.list"
