@@ -19,8 +19,8 @@ boot() {
 	{ cat guest-initramfs; (cd "$work/more" && echo run-cmd | cpio -o -H newc 2>/dev/null); } >"$work/initrd"
 	code=0
 	rm -f "$work/status"
-	[ -z "$host" ] || sh "./$host" prepare "$work"
-	[ -z "$host" ] || sh "./$host" meanwhile "$work" >"$work/host.log" 2>&1 &
+	[ -z "$host" ] || ACCEL=$accel sh "./$host" prepare "$work"
+	[ -z "$host" ] || ACCEL=$accel sh "./$host" meanwhile "$work" >"$work/host.log" 2>&1 &
 	# shellcheck disable=SC2086
 	timeout -s KILL 600 ./mkvm run --accel "$accel" -m 256 -smp "$smp" -kernel ./guest-vmlinuz \
 		-initrd "$work/initrd" -append "console=ttyS0,115200 loglevel=5 cryptomgr.notests $append" \
@@ -48,6 +48,8 @@ check_line() {
 		./mkvm img check -q "$work/$1" >/dev/null; point $? "$1 has no errors and no leaks" ;;
 	says)
 		grep -qE "$*" "$work/mkvm.log"; point $? "mkvm says '$*'" ;;
+	saw)
+		grep -qE "$*" "$work/host.log"; point $? "the host has seen '$*'" ;;
 	again)
 		[ -n "$(matched 'sum=[0-9a-f]{64}' "$2")" ] &&
 			[ "$(matched 'sum=[0-9a-f]{64}' "$name")" = "$(matched 'sum=[0-9a-f]{64}' "$2")" ]
@@ -91,7 +93,7 @@ while read -r word rest <&3; do
 	host) host=$rest ;;
 	exit) want_exit=$rest ;;
 	told) want_told=$rest ;;
-	expect|says|sum|sound|again) printf '%s\n' "$word $rest" >>"$work/expect" ;;
+	expect|says|saw|sum|sound|again) printf '%s\n' "$word $rest" >>"$work/expect" ;;
 	*) echo "Bail out! cases.cfg: unknown word '$word'"; exit 1 ;;
 	esac
 done 3<cases.cfg

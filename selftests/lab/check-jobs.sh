@@ -172,7 +172,7 @@ job_stock() {
 stage_boot() {
 	local dir=$1 accel=$2
 	mkdir -p "$dir"
-	cp "$top/userspace/mkvm" "$top"/selftests/boot/{cases.cfg,run-cases.sh,write.sh,read.sh,disk.sh,fill.sh,no-space.sh,reboot.sh} "$dir/"
+	cp "$top/userspace/mkvm" "$top"/selftests/boot/{cases.cfg,run-cases.sh,write.sh,read.sh,disk.sh,fill.sh,no-space.sh,inspect.sh,reboot.sh} "$dir/"
 	cp "$guest_initramfs" "$dir/guest-initramfs"
 	cp "$guest_root" "$dir/guest-root.img"
 	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"

@@ -131,6 +131,15 @@ static void test_text(void)
 	    "000040000000\n",
 	    "one of large pages");
 	has("-         --     -  -             MMIO: every access exits\n", "MMIO");
+	tap_ok(!strstr(buf, "SLOT") && !strstr(buf, "in no slot"), "every page is in its slot");
+	m.ranges[2].slot = 1;
+	capture(&m, ept_show);
+	has("000040000000  OUTSIDE ITS SLOT\n", "one of another slot");
+	m.ranges[2].slot = 0;
+	m.slots[0].bytes = 9 * MIB;
+	capture(&m, ept_show);
+	has("000040000000  OUTSIDE ITS SLOT\n", "one that reaches over the end");
+	m.slots[0].bytes = 64 * MIB;
 	m.has_ad = false;
 	capture(&m, ept_show);
 	has("keeps no accessed and dirty bits", "a CPU without accessed and dirty bits");

@@ -18,6 +18,14 @@ static void perms_of(const struct minikvm_inspect_range *r, char perms[4])
 	perms[3] = '\0';
 }
 
+/* Is all of a range in the slot that it says? */
+static bool in_its_slot(const struct ept_map *m, const struct minikvm_inspect_range *r)
+{
+	const struct minikvm_inspect_slot *s = ept_slot(m, r->gpa);
+
+	return s && s->slot == r->slot && r->gpa - s->gpa + r->bytes <= s->bytes;
+}
+
 /* What is special about a range. */
 static void notes_of(struct text *t, const struct ept_map *m, const struct minikvm_inspect_range *r)
 {
@@ -33,7 +41,7 @@ static void notes_of(struct text *t, const struct ept_map *m, const struct minik
 		text_item(t, "the first write will be allowed");
 	if (r->slot == MINIKVM_INSPECT_NO_SLOT)
 		text_item(t, "in no slot");
-	else if (!ept_slot(m, r->gpa))
+	else if (!in_its_slot(m, r))
 		text_item(t, "OUTSIDE ITS SLOT");
 }
 
