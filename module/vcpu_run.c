@@ -467,8 +467,6 @@ long vcpu_run(struct vcpu *vcpu)
 
 	r = vcpu_run_loaded(vcpu);
 
-	inspect_serve_pending(vcpu);
-	exit_ring_at_leave(vcpu, r);
 	trace_kvm_userspace_exit(vcpu->run->exit_reason, r);
 	fpu_put_guest(vcpu);
 	if (vcpu->run->kvm_valid_regs)
@@ -478,6 +476,8 @@ long vcpu_run(struct vcpu *vcpu)
 		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
 		sigemptyset(&current->real_blocked);
 	}
+	inspect_serve_pending(vcpu);
+	exit_ring_at_leave(vcpu, r);
 	vcpu_put(vcpu);
 	return r;
 }

@@ -324,6 +324,37 @@ static void test_signal(struct vm *vm, struct vcpu *vcpu)
 	runner_stop(&r);
 }
 
+/* The CPU refuses the guest's state: what it was is there to be read. */
+static void test_failed_entry(void)
+{
+	struct vm *vm = vm_new(VM_IRQCHIP);
+	struct vcpu *vcpu = vm_add_vcpu(vm, 0);
+	struct minikvm_exit_ring ring = { .entries = 16 };
+	struct minikvm_exit_ring_read read = { .nr = 1 };
+	struct minikvm_exit_entry entry = { 0 };
+	struct minikvm_sregs sregs;
+	struct vmcs v;
+	int fd;
+
+	vm_load(vm, out_guest);
+	vcpu_set_mode(vcpu, GUEST_LONG, GUEST_CODE);
+	ioctl(vcpu->fd, MINIKVM_GET_SREGS, &sregs);
+	/* "Checks on Guest Segment Registers": no code segment is of this type. */
+	sregs.cs.type = 1;
+	tap_errno(ioctl(vcpu->fd, MINIKVM_SET_SREGS, &sregs), 0, "CS becomes a data segment");
+	fd = ioctl(vcpu->fd, MINIKVM_EXIT_RING, &ring);
+	vcpu_expect_exit(vcpu, MINIKVM_EXIT_FAIL_ENTRY, "the CPU does not enter such a guest");
+	tap_errno(vmcs_read(vcpu->fd, 0, &v), 0, "its VMCS is read");
+	tap_eq(vmcs_value(&v, VMCS_F_VM_EXIT_REASON), 0x80000021, "invalid guest state");
+	tap_eq(vmcs_value(&v, VMCS_F_GUEST_CS_AR) & 0xf, 1, "... which is there to be seen");
+	read.entries = PTR(&entry);
+	tap_errno(ioctl(fd, MINIKVM_EXIT_RING_READ, &read), 0, "so does the exit ring");
+	tap_ok(read.nr == 1 && entry.reason == 0x80000021 &&
+	       entry.run_reason == MINIKVM_EXIT_FAIL_ENTRY, "have it");
+	close(fd);
+	vm_free(vm);
+}
+
 /* ---- another process ----------------------------------------------------------- */
 
 /* All of them as a process without the capability. Its exit status: the first to work. */
@@ -460,6 +491,7 @@ int main(void)
 	test_signal(vm, &vm->vcpu[0]);
 	test_uninitialized(&vm->vcpu[1]);
 	test_leaving(vm, &vm->vcpu[0]);
+	test_failed_entry();
 	test_capability(vm);
 	test_other_process(vm);
 	vm_free(vm);
