@@ -17,9 +17,12 @@ meanwhile)
 		sleep 1
 	done
 	mount -o remount,size=32m "$small"
-	# A request that failed before may be told of after the first time.
-	while ./mkvm info nospace 2>&1 | grep -q io-error; do
-		./mkvm resume nospace
+	# Until it has ended. A look may fail where everything is slow, and a request that failed before may be
+	# told of after the others: a guest that is paused again has nobody else to let it go on.
+	tries=0
+	while ./mkvm list 2>/dev/null | grep -q nospace && [ $tries -lt 600 ]; do
+		! ./mkvm info nospace 2>&1 | grep -q io-error || ./mkvm resume nospace
+		tries=$((tries + 1))
 		sleep 1
 	done ;;
 esac
