@@ -91,7 +91,7 @@ static void serve_here(struct vcpu *vcpu)
 	preempt_disable();
 	vendor->vcpu_load(vcpu, smp_processor_id());
 	inspect_serve(vcpu);
-	vendor->vcpu_put(vcpu);
+	vendor->vcpu_put(vcpu, true);
 	preempt_enable();
 }
 

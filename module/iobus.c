@@ -11,6 +11,8 @@
  */
 #define pr_fmt(fmt) "minikvm: " fmt
 
+#include <linux/bitops.h>
+#include <linux/bits.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -36,10 +38,35 @@ struct io_range {
 	struct io_device *dev;
 };
 
+/**
+ * struct io_bus - everything on one bus; never changes once published
+ * @buckets: in which of 64 buckets of addresses there is a device at all
+ * @nr: how many ranges
+ * @ranges: by ascending base
+ */
 struct io_bus {
+	u64 buckets;
 	int nr;
 	struct io_range ranges[];
 };
+
+/* Neighbours share a bucket: 16 ports, or a page. Most accesses are for userspace. */
+static inline int bucket_shift(enum io_bus_nr nr)
+{
+	return nr == IO_BUS_PIO ? 4 : PAGE_SHIFT;
+}
+
+static u64 range_buckets(enum io_bus_nr nr, const struct io_range *range)
+{
+	u64 first = range->base >> bucket_shift(nr), last = (range->end - 1) >> bucket_shift(nr);
+
+	return last - first >= 63 ? ~0ull : rol64(GENMASK_ULL(last - first, 0), first & 63);
+}
+
+static inline bool bus_may_have(const struct io_bus *bus, enum io_bus_nr nr, u64 addr)
+{
+	return bus->buckets & BIT_ULL((addr >> bucket_shift(nr)) & 63);
+}
 
 /**
  * iobus_init - make the buses of a VM, empty
@@ -89,7 +116,8 @@ static struct io_bus *iobus_locked(struct vm *vm, enum io_bus_nr nr)
 }
 
 /* Copy what is still attached and put @new behind entries of the same base. */
-static void iobus_fill(struct io_bus *to, const struct io_bus *from, const struct io_range *new)
+static void iobus_fill(enum io_bus_nr nr, struct io_bus *to, const struct io_bus *from,
+		       const struct io_range *new)
 {
 	u64 max_end = 0;
 	bool placed = false;
@@ -110,6 +138,7 @@ static void iobus_fill(struct io_bus *to, const struct io_bus *from, const struc
 	for (i = 0; i < to->nr; i++) {
 		max_end = max(max_end, to->ranges[i].end);
 		to->ranges[i].max_end = max_end;
+		to->buckets |= range_buckets(nr, &to->ranges[i]);
 	}
 }
 
@@ -151,7 +180,7 @@ int iobus_attach(struct vm *vm, enum io_bus_nr nr, gpa_t base, u64 len, struct i
 	new = kvzalloc(struct_size(new, ranges, count + 1), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
-	iobus_fill(new, old, &range);
+	iobus_fill(nr, new, old, &range);
 
 	rcu_assign_pointer(vm->buses[nr], new);
 	synchronize_srcu_expedited(&vm->srcu);
@@ -222,7 +251,7 @@ static int iobus_access(struct vcpu *vcpu, enum io_bus_nr nr, gpa_t addr, int le
 
 	idx = srcu_read_lock(&vm->srcu);
 	bus = srcu_dereference(vm->buses[nr], &vm->srcu);
-	if (!bus)
+	if (!bus || !bus_may_have(bus, nr, addr))
 		goto out;
 
 	for (i = iobus_upper_bound(bus, addr) - 1; i >= 0; i--) {

@@ -28,6 +28,28 @@ MODULE_VERSION(MINIKVM_VERSION);
 
 const struct minikvm_vendor_ops *vendor = &vmx_ops;
 
+DEFINE_STATIC_CALL_NULL(vendor_vcpu_load, *vendor->vcpu_load);
+DEFINE_STATIC_CALL_NULL(vendor_vcpu_put, *vendor->vcpu_put);
+DEFINE_STATIC_CALL_NULL(vendor_prepare_switch, *vendor->prepare_switch);
+DEFINE_STATIC_CALL_NULL(vendor_enter, *vendor->enter);
+DEFINE_STATIC_CALL_NULL(vendor_exit_irqoff, *vendor->exit_irqoff);
+DEFINE_STATIC_CALL_NULL(vendor_handle_exit, *vendor->handle_exit);
+DEFINE_STATIC_CALL_NULL(vendor_cache_reg, *vendor->cache_reg);
+DEFINE_STATIC_CALL_NULL(vendor_skip_insn, *vendor->skip_insn);
+
+/* Before any VM exists. */
+static void vendor_link_calls(void)
+{
+	static_call_update(vendor_vcpu_load, vendor->vcpu_load);
+	static_call_update(vendor_vcpu_put, vendor->vcpu_put);
+	static_call_update(vendor_prepare_switch, vendor->prepare_switch);
+	static_call_update(vendor_enter, vendor->enter);
+	static_call_update(vendor_exit_irqoff, vendor->exit_irqoff);
+	static_call_update(vendor_handle_exit, vendor->handle_exit);
+	static_call_update(vendor_cache_reg, vendor->cache_reg);
+	static_call_update(vendor_skip_insn, vendor->skip_insn);
+}
+
 static DEFINE_MUTEX(hardware_lock);	/* inside cpus_read_lock() */
 static int hardware_users;		/* VMs; changes under hardware_lock */
 static DEFINE_PER_CPU(bool, hardware_on);
@@ -244,6 +266,7 @@ static int __init minikvm_init(void)
 	err = vendor->setup();
 	if (err)
 		goto exit_irqfd;
+	vendor_link_calls();
 
 	err = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "kvm/minikvm:online",
 					hardware_cpu_online, hardware_cpu_offline);

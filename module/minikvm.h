@@ -307,7 +307,8 @@ struct vcpu {
 	/* Emulation in progress, across an exit to userspace. */
 	struct pio_access pio;
 	u32 pio_count;
-	u64 pio_linear_rip;
+	unsigned long pio_rip;
+	bool cs_moved;			/* CS got another base since this was cleared */
 	struct emul_ctx *emul;
 
 	struct vcpu_stats stats;
@@ -502,9 +503,9 @@ struct minikvm_vendor_ops {
 	void (*vcpu_free)(struct vcpu *vcpu);
 	void (*vcpu_reset)(struct vcpu *vcpu, bool init);
 
-	/* Preemption off. */
+	/* Preemption off. @to_user: the thread returns to user mode; else it was switched out. */
 	void (*vcpu_load)(struct vcpu *vcpu, int cpu);
-	void (*vcpu_put)(struct vcpu *vcpu);
+	void (*vcpu_put)(struct vcpu *vcpu, bool to_user);
 	/* Preemption off: load guest values the host does not use in the kernel. */
 	void (*prepare_switch)(struct vcpu *vcpu);
 
@@ -549,6 +550,7 @@ struct minikvm_vendor_ops {
 	void (*set_segment)(struct vcpu *vcpu, const struct minikvm_segment *var, int seg);
 	u64 (*get_segment_base)(struct vcpu *vcpu, int seg);
 	int (*get_cpl)(struct vcpu *vcpu);
+	void (*get_cs_db_l)(struct vcpu *vcpu, bool *db, bool *l);
 	void (*get_idt)(struct vcpu *vcpu, struct minikvm_dtable *dt);
 	void (*set_idt)(struct vcpu *vcpu, const struct minikvm_dtable *dt);
 	void (*get_gdt)(struct vcpu *vcpu, struct minikvm_dtable *dt);
@@ -607,6 +609,8 @@ struct minikvm_vendor_ops {
 
 extern const struct minikvm_vendor_ops *vendor;
 extern const struct minikvm_vendor_ops vmx_ops;
+
+#include "vendor_call.h"	/* vendor_call(): the same for those that every exit calls */
 
 /* ---- main.c ------------------------------------------------------------- */
 int hardware_get(void);		/* VMXON everywhere on the first call; -EBUSY, -EIO */
@@ -697,7 +701,7 @@ static inline enum exit_action vcpu_fail(struct vcpu *vcpu, int err)
 static inline void reg_ensure(struct vcpu *vcpu, int reg)
 {
 	if (!(vcpu->reg_valid & BIT(reg)))
-		vendor->cache_reg(vcpu, reg);
+		vendor_call(cache_reg)(vcpu, reg);
 }
 
 static inline unsigned long reg_read(struct vcpu *vcpu, int reg)

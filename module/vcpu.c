@@ -36,7 +36,7 @@ void vcpu_load(struct vcpu *vcpu)
 	int cpu = get_cpu();
 
 	preempt_notifier_register(&vcpu->preempt);
-	vendor->vcpu_load(vcpu, cpu);
+	vendor_call(vcpu_load)(vcpu, cpu);
 	pvclock_loaded(vcpu, cpu);
 	steal_loaded(vcpu);
 	if (vcpu->lapic)
@@ -47,7 +47,7 @@ void vcpu_load(struct vcpu *vcpu)
 void vcpu_put(struct vcpu *vcpu)
 {
 	preempt_disable();
-	vendor->vcpu_put(vcpu);
+	vendor_call(vcpu_put)(vcpu, true);
 	preempt_notifier_unregister(&vcpu->preempt);
 	preempt_enable();
 }
@@ -57,7 +57,7 @@ static void vcpu_sched_in(struct preempt_notifier *notifier, int cpu)
 	struct vcpu *vcpu = container_of(notifier, struct vcpu, preempt);
 
 	WRITE_ONCE(vcpu->ready, false);
-	vendor->vcpu_load(vcpu, cpu);
+	vendor_call(vcpu_load)(vcpu, cpu);
 	pvclock_loaded(vcpu, cpu);
 	steal_loaded(vcpu);
 	if (vcpu->lapic)
@@ -72,7 +72,7 @@ static void vcpu_sched_out(struct preempt_notifier *notifier, struct task_struct
 		WRITE_ONCE(vcpu->ready, true);
 		steal_preempted(vcpu);
 	}
-	vendor->vcpu_put(vcpu);
+	vendor_call(vcpu_put)(vcpu, false);
 }
 
 static struct preempt_ops vcpu_preempt_ops = {

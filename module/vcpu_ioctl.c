@@ -290,8 +290,8 @@ static long vcpu_ioctl_locked(struct vcpu *vcpu, unsigned int cmd, unsigned long
 
 	/* The whole command counts: KVM reuses numbers between sizes. */
 	switch (cmd) {
-	case MINIKVM_RUN:
-		return arg ? -EINVAL : vcpu_run(vcpu);
+	case MINIKVM_RUN:		/* with an argument; the caller does the others */
+		return -EINVAL;
 	case MINIKVM_GET_REGS:
 	case MINIKVM_SET_REGS:
 	case MINIKVM_GET_SREGS:
@@ -385,7 +385,10 @@ long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	/* One thread at a time; another one waits until RUN returns. */
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
-	r = vcpu_ioctl_locked(vcpu, cmd, arg);
+	if (likely(cmd == MINIKVM_RUN && !arg))
+		r = vcpu_run(vcpu);
+	else
+		r = vcpu_ioctl_locked(vcpu, cmd, arg);
 	inspect_unlock(vcpu);
 	return r;
 }

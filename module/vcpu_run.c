@@ -22,6 +22,7 @@
 #include "irqchip/irqchip.h"
 #include "irqchip/lapic.h"
 #include "x86/debug.h"
+#include "x86/fpu_switch.h"
 #include "x86/sync_regs.h"
 #include "x86/x86.h"
 
@@ -266,11 +267,11 @@ static void vcpu_enter_irqoff(struct vcpu *vcpu)
 	fpu_enter(vcpu);
 	trace_kvm_entry(vcpu);
 	exit_ring_at_entry(vcpu);
-	vendor->enter(vcpu);
+	vendor_call(enter)(vcpu);
 	exit_ring_at_exit(vcpu);
 	trace_kvm_exit(vcpu);
 	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE_GUEST);
-	vendor->exit_irqoff(vcpu);
+	vendor_call(exit_irqoff)(vcpu);
 	fpu_exit(vcpu);
 }
 
@@ -298,7 +299,7 @@ static enum exit_action vcpu_enter_guest(struct vcpu *vcpu)
 	}
 
 	preempt_disable();
-	vendor->prepare_switch(vcpu);
+	vendor_call(prepare_switch)(vcpu);
 	local_irq_disable();
 	/* A softirq or a preemption may have used the FPU registers. */
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
@@ -333,7 +334,7 @@ static enum exit_action vcpu_enter_guest(struct vcpu *vcpu)
 
 	if (unlikely(vcpu->apic_attention))
 		lapic_sync_from_guest(vcpu);
-	return vendor->handle_exit(vcpu);
+	return vendor_call(handle_exit)(vcpu);
 }
 
 /* Signals, task work, a pending reschedule: 0, or -EINTR for a signal. */
@@ -411,9 +412,12 @@ static long vcpu_run_loaded(struct vcpu *vcpu)
 
 	if (vcpu->mp_state == MINIKVM_MP_STATE_UNINITIALIZED)
 		return vcpu_run_uninitialized(vcpu);
-	err = sync_regs_load(vcpu);
-	if (err)
-		return err;
+	if (unlikely(READ_ONCE(vcpu->run->kvm_valid_regs) |
+		     READ_ONCE(vcpu->run->kvm_dirty_regs))) {
+		err = sync_regs_load(vcpu);
+		if (err)
+			return err;
+	}
 	/* Without an in-kernel APIC, CR8 is userspace's to set. */
 	if (!vcpu->lapic && cr8_set(vcpu, vcpu->run->cr8))
 		return -EINVAL;

@@ -25,7 +25,7 @@
 
 static DEFINE_PER_CPU(void *, vmxon_region);
 static DEFINE_PER_CPU(struct list_head, vmcs_list);
-static DEFINE_PER_CPU(struct vcpu_vmx *, vmcs_current);
+DEFINE_PER_CPU(struct vcpu_vmx *, vmcs_current);
 
 static DEFINE_RATELIMIT_STATE(busy_limit, HZ, 1);
 

@@ -57,12 +57,11 @@ void vmx_ple_init(struct vcpu_vmx *vmx)
 	vmx->ple_window = ple_window;
 }
 
-/* The vCPU's thread got a CPU, its VMCS is current. */
-void vmx_ple_load(struct vcpu_vmx *vmx)
+/* The vCPU's thread got a CPU, its VMCS is current: what it learnt no longer holds. */
+void vmx_ple_forget(struct vcpu_vmx *vmx)
 {
-	/* Zero before vmx_ple_init(). */
-	if (vmx->ple_window)
-		set_window(vmx, ple_window);
+	vmx->ple_grown = false;
+	set_window(vmx, ple_window);
 }
 
 /**
@@ -74,6 +73,7 @@ enum exit_action exit_pause(struct vcpu *vcpu)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 
+	vmx->ple_grown = true;
 	set_window(vmx, min(vmx->ple_window, PLE_MAX_WINDOW) * PLE_GROWTH);
 	vcpu_on_spin(vcpu);
 	vmx_skip_insn(vcpu);

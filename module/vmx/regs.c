@@ -43,25 +43,13 @@ static const struct segment_fields segment_fields[NR_VCPU_SEGS] = {
 
 /* ---- caches ------------------------------------------------------------------ */
 
-/**
- * vmx_cache_reg - read one register from the VMCS into struct vcpu
- * @vcpu: loaded
- * @reg: enum vcpu_reg
- * SDM: "Guest Register State".
- */
-void vmx_cache_reg(struct vcpu *vcpu, int reg)
+static noinline void cache_other_reg(struct vcpu *vcpu, int reg)
 {
 	unsigned long owned;
 
 	switch (reg) {
 	case REG_RSP:
 		vcpu->regs[REG_RSP] = vmcs_readl(GUEST_RSP);
-		break;
-	case REG_RIP:
-		vcpu->regs[REG_RIP] = vmcs_readl(GUEST_RIP);
-		break;
-	case REG_RFLAGS:
-		vcpu->rflags = vmcs_readl(GUEST_RFLAGS);
 		break;
 	case REG_CR0:
 		owned = vcpu->cr0_guest_owned;
@@ -78,6 +66,23 @@ void vmx_cache_reg(struct vcpu *vcpu, int reg)
 		break;
 	}
 	vcpu->reg_valid |= BIT(reg);
+}
+
+/**
+ * vmx_cache_reg - read one register from the VMCS into struct vcpu
+ * @vcpu: loaded
+ * @reg: enum vcpu_reg
+ * SDM: "Guest Register State".
+ */
+void vmx_cache_reg(struct vcpu *vcpu, int reg)
+{
+	/* Nearly every exit to userspace asks for these two. */
+	if (reg == REG_RIP)
+		vmx_rip(vcpu);
+	else if (reg == REG_RFLAGS)
+		vmx_rflags(vcpu);
+	else
+		cache_other_reg(vcpu, reg);
 }
 
 /* ---- segments ---------------------------------------------------------------- */
@@ -149,6 +154,8 @@ void vmx_set_segment(struct vcpu *vcpu, const struct minikvm_segment *var, int s
 {
 	const struct segment_fields *f = &segment_fields[seg];
 
+	if (seg == SEG_CS && vmcs_readl(f->base) != var->base)
+		vcpu->cs_moved = true;
 	vmcs_writel(f->base, var->base);
 	vmcs_write32(f->limit, var->limit);
 	vmcs_write16(f->selector, var->selector);
@@ -164,6 +171,15 @@ u64 vmx_get_segment_base(struct vcpu *vcpu, int seg)
 int vmx_get_cpl(struct vcpu *vcpu)
 {
 	return VMX_AR_DPL(vmcs_read32(GUEST_SS_AR_BYTES));
+}
+
+/* How wide code is: the two bits of CS that say so, for one VMREAD. */
+void vmx_get_cs_db_l(struct vcpu *vcpu, bool *db, bool *l)
+{
+	u32 ar = vmcs_read32(GUEST_CS_AR_BYTES);
+
+	*db = ar & VMX_AR_DB_MASK;
+	*l = ar & VMX_AR_L_MASK;
 }
 
 void vmx_get_idt(struct vcpu *vcpu, struct minikvm_dtable *dt)
@@ -303,6 +319,7 @@ void vmx_set_efer(struct vcpu *vcpu, u64 efer)
 	} else {
 		vmcs_ctl_clear_bits_entry(vmx, VM_ENTRY_IA32E_MODE);
 	}
+	uret_use(vmx);
 }
 
 void vmx_set_dr7(struct vcpu *vcpu, unsigned long dr7)

@@ -178,10 +178,11 @@ static void vmcs_load_host_cpu(struct vcpu_vmx *vmx, int cpu)
  */
 static void vmcs_load_slice(struct vcpu_vmx *vmx)
 {
-	u32 slice = 0;
+	u32 ticks = READ_ONCE(guest_slice), slice = 0;
 
-	if (vmx_has_preemption_timer() && READ_ONCE(guest_slice)) {
-		slice = READ_ONCE(guest_slice) >> vmx_misc_preemption_timer_rate(vmx_caps.misc);
+	vmx->slice_ticks = ticks;
+	if (vmx_has_preemption_timer() && ticks) {
+		slice = ticks >> vmx_misc_preemption_timer_rate(vmx_caps.misc);
 		slice = max(slice, 1u);
 	}
 	if (slice == vmx->slice)
@@ -207,12 +208,15 @@ void vmx_vcpu_load(struct vcpu *vcpu, int cpu)
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	bool moved = vmx->vmcs_cpu != cpu;
 
-	vmcs_make_current(vmx, cpu);
+	if (unlikely(this_cpu_read(vmcs_current) != vmx))
+		vmcs_make_current(vmx, cpu);
 	if (moved)
 		vmcs_load_host_cpu(vmx, cpu);
-	vmcs_load_slice(vmx);
-	vmx_ple_load(vmx);
-	vmx->host_debugctl = get_debugctlmsr();
+	if (unlikely(READ_ONCE(guest_slice) != vmx->slice_ticks))
+		vmcs_load_slice(vmx);
+	if (unlikely(vmx->ple_grown))
+		vmx_ple_forget(vmx);
+	vmx->host_debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
 	vmx->l1d_flush = true;
 	WRITE_ONCE(vcpu->cpu, cpu);
 }
@@ -276,7 +280,7 @@ void vmx_prepare_switch(struct vcpu *vcpu)
 		rdmsrl(MSR_FS_BASE, fs_base);
 		rdmsrl(MSR_KERNEL_GS_BASE, vmx->host_kernel_gs_base);
 	}
-	wrmsrl(MSR_KERNEL_GS_BASE, vmx->guest_kernel_gs_base);
+	native_wrmsrl(MSR_KERNEL_GS_BASE, vmx->guest_kernel_gs_base);
 	vmcs_set_host_fs_gs(vmx, fs_sel, gs_sel, fs_base,
 			    cpu_kernelmode_gs_base(raw_smp_processor_id()));
 	vmx->guest_state_loaded = true;
@@ -285,10 +289,11 @@ void vmx_prepare_switch(struct vcpu *vcpu)
 /**
  * vmx_vcpu_put - give the CPU back to the task, as its user mode left it
  * @vcpu: the vCPU; its VMCS stays current
+ * @to_user: the task returns to user mode; else it was switched out
  *
  * Context: preemption off.
  */
-void vmx_vcpu_put(struct vcpu *vcpu)
+void vmx_vcpu_put(struct vcpu *vcpu, bool to_user)
 {
 	struct vcpu_vmx *vmx = to_vmx(vcpu);
 	struct vmcs_host *host = &vmx->host;
@@ -298,7 +303,7 @@ void vmx_vcpu_put(struct vcpu *vcpu)
 		return;
 
 	vcpu->stats.host_state_reload++;
-	rdmsrl(MSR_KERNEL_GS_BASE, vmx->guest_kernel_gs_base);
+	vmx->guest_kernel_gs_base = __rdmsr(MSR_KERNEL_GS_BASE);
 	/* VM exits leave LDTR null, and user selectors unloaded. */
 	if (host->ldt_sel || (host->gs_sel & 7)) {
 		asm volatile("lldt %0" : : "rm" (host->ldt_sel));
@@ -312,8 +317,9 @@ void vmx_vcpu_put(struct vcpu *vcpu)
 	}
 	/* VM exits set the limits of TR and GDTR to fixed values. */
 	invalidate_tss_limit();
-	wrmsrl(MSR_KERNEL_GS_BASE, vmx->host_kernel_gs_base);
+	native_wrmsrl(MSR_KERNEL_GS_BASE, vmx->host_kernel_gs_base);
 	load_fixmap_gdt(raw_smp_processor_id());
+	uret_put(vmx, to_user);
 	vmx->guest_state_loaded = false;
 }
 
@@ -429,6 +435,7 @@ void vmx_cpuid_changed(struct vcpu *vcpu)
 	if (!guest_has(vcpu, X86_FEATURE_RDSEED))
 		proc2 |= SECONDARY_EXEC_RDSEED_EXITING;
 	vmcs_ctl_set_proc2(vmx, proc2 & vmx_caps.proc2);
+	uret_use(vmx);
 
 	vmx_cr4_update_owned(vcpu);
 	vmx_msr_bitmap_cpuid_changed(vmx);

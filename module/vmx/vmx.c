@@ -125,6 +125,7 @@ const struct minikvm_vendor_ops vmx_ops = {
 	.get_segment		= vmx_get_segment,
 	.set_segment		= vmx_set_segment,
 	.get_segment_base	= vmx_get_segment_base,
+	.get_cs_db_l	= vmx_get_cs_db_l,
 	.get_cpl		= vmx_get_cpl,
 	.get_idt		= vmx_get_idt,
 	.set_idt		= vmx_set_idt,

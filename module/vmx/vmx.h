@@ -6,6 +6,8 @@
 #ifndef MINIKVM_VMX_VMX_H
 #define MINIKVM_VMX_VMX_H
 
+#include <linux/percpu.h>
+
 #include "../minikvm.h"
 #include "../compat.h"
 #include "caps.h"
@@ -94,6 +96,9 @@ struct msr_switch {
  * @host_kernel_gs_base: @guest_kernel_gs_base: the one not in the register
  * @host_debugctl: IA32_DEBUGCTL of the host, which VM exits clear
  * @uret: guest values of the user-return MSRs
+ * @uret_used: those that the guest can use now, by bit
+ * @uret_refused: those whose value this CPU does not take
+ * @uret_loaded: uret_put() must follow
  * @cstar: guest IA32_CSTAR; no Intel CPU ever uses it
  * @pat: what GUEST_IA32_PAT holds
  * @feat_ctl: guest IA32_FEATURE_CONTROL
@@ -105,9 +110,11 @@ struct msr_switch {
  * @exits_disabled: MINIKVM_X86_DISABLE_EXITS_* of the VM when the vCPU was made
  * @vpid: 0 when none
  * @slice: VMX-preemption timer value, 0 when the timer is off
+ * @slice_ticks: the guest_slice parameter that it was made from
  * @virtual_apic: the page whose TPR the guest's CR8 is, NULL without TPR shadow
  * @x2apic_reads: @x2apic_writes: x2APIC MSRs 0x800 + n that do not exit, by bit
  * @ple_window: what PLE_WINDOW holds, 0 without PAUSE-loop exiting
+ * @ple_grown: it is not the ple_window parameter
  * @tpr_threshold: what TPR_THRESHOLD holds: the guest's CR8 below it exits
  * @pml: where the CPU logs writes, see pml.c; NULL without the feature
  * @msr_switch: MSRs of the host's performance monitoring, see perf.c
@@ -137,6 +144,8 @@ struct vcpu_vmx {
 	u64 host_kernel_gs_base, guest_kernel_gs_base;
 	unsigned long host_debugctl;
 	u64 uret[NR_URET];
+	u8 uret_used, uret_refused;
+	bool uret_loaded;
 	u64 cstar;
 	u64 pat;
 	u64 feat_ctl;
@@ -148,12 +157,13 @@ struct vcpu_vmx {
 	unsigned long *msr_bitmap;
 	u32 exits_disabled;
 	u16 vpid;
-	u32 slice;
+	u32 slice, slice_ticks;
 	const u8 *virtual_apic;
 	u32 tpr_threshold;
 	u64 *pml;
 	u64 x2apic_reads, x2apic_writes;
 	u32 ple_window;
+	bool ple_grown;
 	struct msr_switch *msr_switch;
 };
 
@@ -248,6 +258,8 @@ int vmx_cpu_enable(void);
 void vmx_cpu_disable(void);
 int vmx_emergency_get(void);
 void vmx_emergency_put(void);
+/* The vCPU whose VMCS is current on a CPU, NULL if none's. */
+DECLARE_PER_CPU(struct vcpu_vmx *, vmcs_current);
 void vmcs_make_current(struct vcpu_vmx *vmx, int cpu);
 void vmcs_with_scratch(void *region, void (*fn)(void));
 void vmcs_clear_anywhere(struct vcpu_vmx *vmx);
@@ -257,7 +269,7 @@ int vmx_vcpu_create(struct vcpu *vcpu);
 void vmx_vcpu_free(struct vcpu *vcpu);
 void vmx_vcpu_reset(struct vcpu *vcpu, bool init);
 void vmx_vcpu_load(struct vcpu *vcpu, int cpu);
-void vmx_vcpu_put(struct vcpu *vcpu);
+void vmx_vcpu_put(struct vcpu *vcpu, bool to_user);
 void vmx_prepare_switch(struct vcpu *vcpu);
 void vmx_update_exceptions(struct vcpu *vcpu);
 void vmx_cpuid_changed(struct vcpu *vcpu);
@@ -276,7 +288,7 @@ enum exit_action exit_eoi_induced(struct vcpu *vcpu);
 
 /* ---- ple.c -------------------------------------------------------------- */
 void vmx_ple_init(struct vcpu_vmx *vmx);
-void vmx_ple_load(struct vcpu_vmx *vmx);
+void vmx_ple_forget(struct vcpu_vmx *vmx);
 enum exit_action exit_pause(struct vcpu *vcpu);
 
 /* ---- run.c -------------------------------------------------------------- */
@@ -333,6 +345,7 @@ void vmx_get_segment(struct vcpu *vcpu, struct minikvm_segment *var, int seg);
 void vmx_set_segment(struct vcpu *vcpu, const struct minikvm_segment *var, int seg);
 u64 vmx_get_segment_base(struct vcpu *vcpu, int seg);
 int vmx_get_cpl(struct vcpu *vcpu);
+void vmx_get_cs_db_l(struct vcpu *vcpu, bool *db, bool *l);
 void vmx_get_idt(struct vcpu *vcpu, struct minikvm_dtable *dt);
 void vmx_set_idt(struct vcpu *vcpu, const struct minikvm_dtable *dt);
 void vmx_get_gdt(struct vcpu *vcpu, struct minikvm_dtable *dt);
@@ -364,6 +377,8 @@ void vmx_msr_reset(struct vcpu_vmx *vmx, bool init);
 void uret_cpu_enable(void);
 void uret_cpu_disable(void);
 void uret_load(struct vcpu_vmx *vmx);
+void uret_put(struct vcpu_vmx *vmx, bool to_user);
+void uret_use(struct vcpu_vmx *vmx);
 void uret_set(struct vcpu_vmx *vmx, enum uret_slot slot, u64 value);
 
 /* ---- ept.c -------------------------------------------------------------- */

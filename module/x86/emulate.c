@@ -31,14 +31,19 @@ static enum exit_action emul_run(struct vcpu *vcpu);
  */
 enum x86_mode x86_mode(struct vcpu *vcpu)
 {
-	struct minikvm_segment cs;
+	bool db, l;
 
+	/* There is no virtual-8086 mode in IA-32e mode. */
+	if (is_long_mode(vcpu)) {
+		vendor->get_cs_db_l(vcpu, &db, &l);
+		if (l)
+			return cr4_read(vcpu) & X86_CR4_LA57 ? X86_MODE_LONG57 : X86_MODE_LONG;
+		return db ? X86_MODE_PROT32 : X86_MODE_PROT16;
+	}
 	if (!is_protmode(vcpu) || (rflags_read(vcpu) & X86_EFLAGS_VM))
 		return X86_MODE_REAL;
-	vendor->get_segment(vcpu, &cs, SEG_CS);
-	if (is_long_mode(vcpu) && cs.l)
-		return cr4_read(vcpu) & X86_CR4_LA57 ? X86_MODE_LONG57 : X86_MODE_LONG;
-	return cs.db ? X86_MODE_PROT32 : X86_MODE_PROT16;
+	vendor->get_cs_db_l(vcpu, &db, &l);
+	return db ? X86_MODE_PROT32 : X86_MODE_PROT16;
 }
 
 /**

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The guest's x87, SSE and extended state. It lives in an fpstate of the
- * kernel's FPU code, swapped in for the whole of RUN; what surrounds each
- * entry is only XCR0 and PKRU, and only where guest and host differ.
+ * kernel's FPU code, swapped in for the whole of RUN; how, and what surrounds
+ * each entry, is in fpu_switch.h.
  */
 #include <linux/err.h>
 #include <linux/slab.h>
@@ -12,9 +12,8 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
 #include <asm/fpu/xstate.h>
-#include <asm/pkru.h>
 
-#include "../trace.h"
+#include "fpu_switch.h"
 #include "x86.h"
 
 /**
@@ -40,28 +39,6 @@ int fpu_create(struct vcpu *vcpu)
 void fpu_free(struct vcpu *vcpu)
 {
 	fpu_free_guest_fpstate(&vcpu->guest_fpu);
-}
-
-/**
- * fpu_load_guest - RUN begins: the registers become the guest's
- * @vcpu: the vCPU, its own thread
- */
-void fpu_load_guest(struct vcpu *vcpu)
-{
-	fpu_swap_kvm_fpstate(&vcpu->guest_fpu, true);
-	vcpu->guest_fpu_loaded = true;
-	trace_kvm_fpu(1);
-}
-
-/**
- * fpu_put_guest - RUN ends: the registers become the task's again
- * @vcpu: the vCPU, its own thread
- */
-void fpu_put_guest(struct vcpu *vcpu)
-{
-	fpu_swap_kvm_fpstate(&vcpu->guest_fpu, false);
-	vcpu->guest_fpu_loaded = false;
-	trace_kvm_fpu(0);
 }
 
 static void reset_legacy_area(struct fxregs_state *fx)
@@ -99,44 +76,6 @@ void fpu_reset(struct vcpu *vcpu, bool init)
 	vcpu->pkru = 0;
 	if (loaded)
 		fpu_load_guest(vcpu);
-}
-
-/* ---- around an entry ---------------------------------------------------- */
-
-static bool guest_uses_pkru(struct vcpu *vcpu)
-{
-	return cpu_feature_enabled(X86_FEATURE_OSPKE) &&
-	       ((vcpu->cr4 & X86_CR4_PKE) || (vcpu->xcr0 & XFEATURE_MASK_PKRU));
-}
-
-/**
- * fpu_enter - XCR0 and PKRU become the guest's
- * @vcpu: the vCPU, guest FPU loaded, interrupts off
- *
- * CR4.OSXSAVE and CR4.PKE are never guest-owned: CPUID shows them.
- */
-void fpu_enter(struct vcpu *vcpu)
-{
-	if (vcpu->xcr0 != vcpu->host_xcr0 && (vcpu->cr4 & X86_CR4_OSXSAVE))
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
-	if (guest_uses_pkru(vcpu)) {
-		vcpu->host_pkru = read_pkru();
-		write_pkru(vcpu->pkru);
-	}
-}
-
-/**
- * fpu_exit - and the host's again
- * @vcpu: as for fpu_enter()
- */
-void fpu_exit(struct vcpu *vcpu)
-{
-	if (guest_uses_pkru(vcpu)) {
-		vcpu->pkru = read_pkru();
-		write_pkru(vcpu->host_pkru);
-	}
-	if (vcpu->xcr0 != vcpu->host_xcr0 && (vcpu->cr4 & X86_CR4_OSXSAVE))
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->host_xcr0);
 }
 
 /* ---- single vector registers -------------------------------------------- */

@@ -48,14 +48,9 @@ static void reg_write_width(struct vcpu *vcpu, int reg, unsigned long val, u8 by
 	}
 }
 
-static u64 linear_rip(struct vcpu *vcpu)
-{
-	return vendor->get_segment_base(vcpu, SEG_CS) + rip_read(vcpu);
-}
-
 static bool same_instruction(struct vcpu *vcpu)
 {
-	return linear_rip(vcpu) == vcpu->pio_linear_rip;
+	return rip_read(vcpu) == vcpu->pio_rip && !vcpu->cs_moved;
 }
 
 /* Describe the access to userspace. */
@@ -72,7 +67,8 @@ static enum exit_action exit_to_user(struct vcpu *vcpu, u32 count,
 	run->io.data_offset = MINIKVM_PIO_PAGE_OFFSET * PAGE_SIZE;
 
 	vcpu->pio_count = count;
-	vcpu->pio_linear_rip = linear_rip(vcpu);
+	vcpu->pio_rip = rip_read(vcpu);
+	vcpu->cs_moved = false;
 	vcpu->complete_userspace_io = complete;
 	return EXIT_TO_USER;
 }
@@ -82,7 +78,7 @@ static enum exit_action exit_to_user(struct vcpu *vcpu, u32 count,
 static enum exit_action complete_out(struct vcpu *vcpu)
 {
 	if (same_instruction(vcpu))
-		vendor->skip_insn(vcpu);
+		vendor_call(skip_insn)(vcpu);
 	return EXIT_RESUME;
 }
 
@@ -100,7 +96,7 @@ static enum exit_action complete_in(struct vcpu *vcpu)
 	memcpy(&data, vcpu->pio_data, vcpu->pio.size);
 	trace_kvm_pio(TRACE_READ, vcpu->pio.port, vcpu->pio.size, 1, &data);
 	reg_write_width(vcpu, REG_RAX, data, vcpu->pio.size);
-	vendor->skip_insn(vcpu);
+	vendor_call(skip_insn)(vcpu);
 	return EXIT_RESUME;
 }
 
@@ -114,20 +110,20 @@ static enum exit_action pio_single(struct vcpu *vcpu)
 			return exit_to_user(vcpu, 1, complete_in);
 		trace_kvm_pio(TRACE_READ, io->port, io->size, 1, &data);
 		reg_write_width(vcpu, REG_RAX, data, io->size);
-		vendor->skip_insn(vcpu);
+		vendor_call(skip_insn)(vcpu);
 		return EXIT_RESUME;
 	}
 
 	data = vcpu->regs[REG_RAX];
 	trace_kvm_pio(TRACE_WRITE, io->port, io->size, 1, &data);
 	if (!iobus_write(vcpu, IO_BUS_PIO, io->port, io->size, &data)) {
-		vendor->skip_insn(vcpu);
+		vendor_call(skip_insn)(vcpu);
 		return EXIT_RESUME;
 	}
 	memcpy(vcpu->pio_data, &data, io->size);
 	/* Known VMMs reset the machine from here and expect RIP to have moved. */
 	if (io->port == PORT_POST && vm_has_quirk(vcpu->vm, MINIKVM_X86_QUIRK_OUT_7E_INC_RIP)) {
-		vendor->skip_insn(vcpu);
+		vendor_call(skip_insn)(vcpu);
 		return exit_to_user(vcpu, 1, complete_out_skipped);
 	}
 	return exit_to_user(vcpu, 1, complete_out);
@@ -218,7 +214,7 @@ static void string_step(struct vcpu *vcpu, struct pio_string *s, u32 count)
 static enum exit_action string_end(struct vcpu *vcpu, struct pio_string *s)
 {
 	if (!s->remaining)
-		vendor->skip_insn(vcpu);
+		vendor_call(skip_insn)(vcpu);
 	return EXIT_RESUME;
 }
 

@@ -42,12 +42,12 @@ bool is_long_mode(struct vcpu *vcpu)
  */
 bool is_64bit_code(struct vcpu *vcpu)
 {
-	struct minikvm_segment cs;
+	bool db, l;
 
 	if (!is_long_mode(vcpu))
 		return false;
-	vendor->get_segment(vcpu, &cs, SEG_CS);
-	return cs.l;
+	vendor->get_cs_db_l(vcpu, &db, &l);
+	return l;
 }
 
 /* ---- PAE page-directory-pointer-table entries --------------------------- */

@@ -127,15 +127,10 @@ void regs_reset(struct vcpu *vcpu, bool init);	/* generic part of a reset */
 int dr_set(struct vcpu *vcpu, int nr, unsigned long val);	/* -EINVAL: #GP */
 unsigned long dr_get(struct vcpu *vcpu, int nr);
 
-/* ---- fpu.c -------------------------------------------------------------- */
+/* ---- fpu.c; whose registers are in the CPU: fpu_switch.h ------------------ */
 int fpu_create(struct vcpu *vcpu);
 void fpu_free(struct vcpu *vcpu);
 void fpu_reset(struct vcpu *vcpu, bool init);
-void fpu_load_guest(struct vcpu *vcpu);		/* RUN begins: swap task FPU to the guest's */
-void fpu_put_guest(struct vcpu *vcpu);		/* RUN ends */
-/* Interrupts off, around entry: XCR0 and XSS, and PKRU. */
-void fpu_enter(struct vcpu *vcpu);
-void fpu_exit(struct vcpu *vcpu);
 int fpu_get(struct vcpu *vcpu, struct minikvm_fpu *fpu);
 int fpu_set(struct vcpu *vcpu, const struct minikvm_fpu *fpu);
 /* In RUN, one register: 16 or 32 bytes; the buffer has room for 32. */
