@@ -252,3 +252,80 @@ int guest_cmpxchg(struct vm *vm, gpa_t gpa, u64 *old, u64 new, size_t len)
 	srcu_read_unlock(&vm->srcu, idx);
 	return r > 0 ? -EAGAIN : r;
 }
+
+/**
+ * guest_watch_add - one word more to be compared
+ * @vm: the VM; current->mm is vm->mm
+ * @watch: zeroes at first
+ * @gpa: where the word is
+ * @value: what it holds
+ * @mask: the bits of it that count
+ *
+ * Context: takes vm->srcu.
+ *
+ * Return: 0; -EFAULT: no memory, or it crosses a page; -EAGAIN: the memory slots
+ * are not those of the first word any more; -ENOSPC.
+ */
+int guest_watch_add(struct vm *vm, struct guest_watch *watch, gpa_t gpa, u64 value, u64 mask)
+{
+	struct memslot *slot;
+	const void __user *at;
+	u64 room, generation;
+	int idx;
+
+	if (watch->nr == GUEST_WATCH_MAX)
+		return -ENOSPC;
+	if (offset_in_page(gpa) + sizeof(u64) > PAGE_SIZE)
+		return -EFAULT;
+
+	idx = srcu_read_lock(&vm->srcu);
+	generation = vm_memslots(vm)->generation;
+	at = translate(vm, gpa, false, &slot, &room);
+	srcu_read_unlock(&vm->srcu, idx);
+	if (!at)
+		return -EFAULT;
+	if (watch->nr && generation != watch->generation)
+		return -EAGAIN;
+	watch->generation = generation;
+	watch->at[watch->nr] = at;
+	watch->value[watch->nr] = value & mask;
+	watch->mask[watch->nr] = mask;
+	watch->nr++;
+	return 0;
+}
+
+/**
+ * guest_watch_same - does every word still hold what it held
+ * @vm: the VM; current->mm is vm->mm
+ * @watch: its words
+ *
+ * Reads them all again. Each is read in one piece, if it is aligned.
+ *
+ * Context: sleeps; takes vm->srcu.
+ *
+ * Return: false also if the memory slots have changed or the host mapping is gone.
+ */
+bool guest_watch_same(struct vm *vm, const struct guest_watch *watch)
+{
+	bool same = false;
+	u64 now;
+	int i, idx;
+
+	idx = srcu_read_lock(&vm->srcu);
+	if (vm_memslots(vm)->generation != watch->generation)
+		goto unlock;
+	/* All are addresses in slots, which lie in user space as a whole. */
+	if (!user_access_begin(watch->at[0], sizeof(u64)))
+		goto unlock;
+	for (i = 0; i < watch->nr; i++) {
+		unsafe_get_user(now, watch->at[i], end);
+		if ((now & watch->mask[i]) != watch->value[i])
+			goto end;
+	}
+	same = true;
+end:
+	user_access_end();
+unlock:
+	srcu_read_unlock(&vm->srcu, idx);
+	return same;
+}

@@ -118,6 +118,7 @@ static void publish(struct vm *vm, struct memslots *new)
 {
 	struct memslots *old = vm_memslots(vm);
 
+	new->generation = old->generation + 1;
 	rcu_assign_pointer(vm->memslots, new);
 	synchronize_srcu_expedited(&vm->srcu);
 	memslots_free(old);

@@ -58,4 +58,26 @@ int guest_read_entry(struct vm *vm, gpa_t gpa, u64 *entry, size_t len);
  * 0 done, -EAGAIN *old differed (updated), -EFAULT, -EINVAL.
  */
 int guest_cmpxchg(struct vm *vm, gpa_t gpa, u64 *old, u64 new, size_t len);
+
+#define GUEST_WATCH_MAX	7
+
+/**
+ * struct guest_watch - words of guest memory and what they held
+ * @generation: of the memory slots in which they were found
+ * @nr: how many words, up to GUEST_WATCH_MAX
+ * @at: where each is in the VMM; in one page
+ * @value: what it held
+ * @mask: the bits of it that count
+ */
+struct guest_watch {
+	u64 generation;
+	int nr;
+	const u64 __user *at[GUEST_WATCH_MAX];
+	u64 value[GUEST_WATCH_MAX];
+	u64 mask[GUEST_WATCH_MAX];
+};
+
+/* Both by a thread of the VM's own mm; they take the SRCU lock. */
+int guest_watch_add(struct vm *vm, struct guest_watch *watch, gpa_t gpa, u64 value, u64 mask);
+bool guest_watch_same(struct vm *vm, const struct guest_watch *watch);
 #endif

@@ -239,6 +239,7 @@ struct memslots *memslots_copy(const struct memslots *old)
 	new = kvmalloc(sizeof(*new) + room * sizeof(new->span[0]), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return NULL;
+	new->generation = 0;
 	new->nr = old ? old->nr : 0;
 	new->nr_spans = nr_spans;
 	new->room = room;

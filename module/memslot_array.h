@@ -71,6 +71,7 @@ struct memslot_span {
 
 /**
  * struct memslots - all slots of a VM
+ * @generation: how many sets the VM had before this one
  * @nr: how many slots
  * @nr_spans: how many parts
  * @room: how many parts @span has room for
@@ -78,6 +79,7 @@ struct memslot_span {
  * @span: the parts, by ascending gfns
  */
 struct memslots {
+	u64 generation;
 	int nr;
 	int nr_spans;
 	int room;

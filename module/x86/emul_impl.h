@@ -70,6 +70,7 @@ struct emul_write {
  * @seg_mask: which
  * @bytes: the instruction
  * @nr_bytes: how many were fetched
+ * @fast: the instructions of emul_fast.c; NULL until there is one
  * @decoded: the bytes that @x.insn was decoded from
  * @nr_decoded: how many; 0: @x.insn is not valid
  * @decoded_mode: in which mode
@@ -94,6 +95,7 @@ struct emul_ctx {
 	u32 seg_mask;
 	u8 bytes[INSN_MAX];
 	u8 nr_bytes;
+	struct emul_fast *fast;
 	u8 decoded[INSN_MAX];
 	u8 nr_decoded;
 	enum x86_mode decoded_mode;
@@ -108,7 +110,12 @@ static inline struct emul_ctx *emul_ctx_of(struct exec *x)
 	return container_of(x, struct emul_ctx, x);
 }
 
+/* emul_fast.c */
+bool emul_fast(struct vcpu *vcpu, gpa_t gpa, enum exit_action *action);
+void emul_fast_learn(struct emul_ctx *c);
+
 /* emul_mem.c */
+int emul_device_access(struct vcpu *vcpu, gpa_t gpa, void *data, u32 len, bool write);
 enum exec_result emul_read(struct exec *x, int seg, u64 ea, void *buf, u32 size);
 enum exec_result emul_write(struct exec *x, int seg, u64 ea, const void *buf, u32 size);
 /* The CPU's own accesses; a fault is left in @fault. */

@@ -91,17 +91,32 @@ static int device_write(struct vcpu *vcpu, gpa_t gpa, u32 len, const void *data)
 	return r;
 }
 
+/**
+ * emul_device_access - an access to an in-kernel device
+ * @vcpu: the vCPU
+ * @gpa: where
+ * @data: out or in
+ * @len: 1..8 bytes
+ * @write: the guest writes
+ *
+ * Return: 0; else no device took it: it is userspace's.
+ */
+int emul_device_access(struct vcpu *vcpu, gpa_t gpa, void *data, u32 len, bool write)
+{
+	int r = write ? device_write(vcpu, gpa, len, data) : device_read(vcpu, gpa, len, data);
+
+	trace_kvm_mmio(write ? TRACE_MMIO_WRITE : r ? TRACE_MMIO_UNSATISFIED :
+		       TRACE_MMIO_READ, len, gpa, r && !write ? NULL : data);
+	return r;
+}
+
 /* An access that is not memory, in pieces of eight bytes. */
 static void access_devices(struct emul_ctx *c, gpa_t gpa, u8 *data, u32 len, bool write)
 {
 	while (len) {
 		u32 n = min(len, 8u);
-		int r = write ? device_write(c->vcpu, gpa, n, data) :
-				device_read(c->vcpu, gpa, n, data);
 
-		trace_kvm_mmio(write ? TRACE_MMIO_WRITE : r ? TRACE_MMIO_UNSATISFIED :
-			       TRACE_MMIO_READ, n, gpa, r && !write ? NULL : data);
-		if (r && c->nr_pieces < MAX_PIECES)
+		if (emul_device_access(c->vcpu, gpa, data, n, write) && c->nr_pieces < MAX_PIECES)
 			c->piece[c->nr_pieces++] = (struct emul_piece){
 				.gpa = gpa, .data = data, .len = n,
 			};

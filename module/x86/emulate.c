@@ -414,8 +414,11 @@ static enum exit_action emul_start(struct vcpu *vcpu, gpa_t gpa, bool io_allowed
 	}
 	if (r)
 		return emulation_failed(vcpu, c->bytes, c->nr_bytes);
-	if (exec_one_operand(&c->x.insn))
+	if (exec_one_operand(&c->x.insn)) {
 		c->exit_gpa = gpa;
+		if (gpa != MK_INVALID_GPA)
+			emul_fast_learn(c);
+	}
 	if (exec_uses_stack(&c->x.insn))
 		c->x.stack_size = stack_size(vcpu, c->x.mode);
 	return emul_run(vcpu);
@@ -433,6 +436,10 @@ static enum exit_action emul_start(struct vcpu *vcpu, gpa_t gpa, bool io_allowed
  */
 enum exit_action mmio_exec(struct vcpu *vcpu, gpa_t gpa)
 {
+	enum exit_action action;
+
+	if (gpa != MK_INVALID_GPA && emul_fast(vcpu, gpa, &action))
+		return action;
 	return emul_start(vcpu, gpa, false);
 }
 
@@ -453,6 +460,8 @@ enum exit_action mmio_exec_string_io(struct vcpu *vcpu)
  */
 void emul_free(struct vcpu *vcpu)
 {
+	if (vcpu->emul)
+		kfree(vcpu->emul->fast);
 	kfree(vcpu->emul);
 	vcpu->emul = NULL;
 }

@@ -35,6 +35,52 @@ static_assert(GVA_WRITE == PAGING_WRITE && GVA_FETCH == PAGING_FETCH &&
 	      GVA_USER == PAGING_USER && GVA_SYSTEM == PAGING_SYSTEM);
 
 /**
+ * gva_walk - gva_to_gpa(), and where it comes from
+ * @vcpu: the vCPU, loaded; its own thread
+ * @gva: linear address
+ * @access: GVA_*
+ * @gpa: out: guest-physical address
+ * @fault: out, on failure
+ * @path: out: the entries of the guest's page tables, none without paging; or NULL
+ *
+ * Return: as gva_to_gpa().
+ * SDM: "Paging".
+ */
+int gva_walk(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa, struct gva_fault *fault,
+	     struct paging_path *path)
+{
+	struct paging p = {
+		.ops = &guest_paging_ops,
+		.opaque = vcpu,
+		.efer = vcpu->efer,
+		.reserved = vcpu->reserved_gpa_bits,
+		.pkru = vcpu->pkru,
+		.path = path,
+	};
+
+	if (!is_long_mode(vcpu))
+		gva = (u32)gva;
+	p.cr0 = cr0_read(vcpu);
+	if (!(p.cr0 & X86_CR0_PG)) {
+		*gpa = gva;
+		if (path)
+			path->nr = 0;
+		return 0;
+	}
+	p.cr3 = cr3_read(vcpu);
+	p.cr4 = cr4_read(vcpu);
+	p.ac = (p.cr4 & X86_CR4_SMAP) && (rflags_read(vcpu) & X86_EFLAGS_AC);
+	p.gbpages = is_long_mode(vcpu) && guest_has(vcpu, X86_FEATURE_GBPAGES);
+	if (!paging_walk(&p, gva, access, gpa, &fault->error_code))
+		return 0;
+
+	fault->vector = X86_TRAP_PF;
+	fault->has_error_code = true;
+	fault->address = gva;
+	return -EFAULT;
+}
+
+/**
  * gva_to_gpa - translate a linear address as the guest's CPU would
  * @vcpu: the vCPU, loaded; its own thread
  * @gva: linear address
@@ -49,32 +95,7 @@ static_assert(GVA_WRITE == PAGING_WRITE && GVA_FETCH == PAGING_FETCH &&
  */
 int gva_to_gpa(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa, struct gva_fault *fault)
 {
-	struct paging p = {
-		.ops = &guest_paging_ops,
-		.opaque = vcpu,
-		.efer = vcpu->efer,
-		.reserved = vcpu->reserved_gpa_bits,
-		.pkru = vcpu->pkru,
-	};
-
-	if (!is_long_mode(vcpu))
-		gva = (u32)gva;
-	p.cr0 = cr0_read(vcpu);
-	if (!(p.cr0 & X86_CR0_PG)) {
-		*gpa = gva;
-		return 0;
-	}
-	p.cr3 = cr3_read(vcpu);
-	p.cr4 = cr4_read(vcpu);
-	p.ac = (p.cr4 & X86_CR4_SMAP) && (rflags_read(vcpu) & X86_EFLAGS_AC);
-	p.gbpages = is_long_mode(vcpu) && guest_has(vcpu, X86_FEATURE_GBPAGES);
-	if (!paging_walk(&p, gva, access, gpa, &fault->error_code))
-		return 0;
-
-	fault->vector = X86_TRAP_PF;
-	fault->has_error_code = true;
-	fault->address = gva;
-	return -EFAULT;
+	return gva_walk(vcpu, gva, access, gpa, fault, NULL);
 }
 
 /**

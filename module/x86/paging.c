@@ -40,7 +40,6 @@
 #define PF_FETCH	BIT(4)
 #define PF_PKEY		BIT(5)
 
-#define WALK_MAX	5
 #define WALK_RETRIES	64	/* another vCPU keeps changing the tables */
 
 /**
@@ -69,8 +68,8 @@ struct walk {
 	bool nx;
 	u64 reserved;
 	int depth;
-	u64 at[WALK_MAX];
-	u64 pte[WALK_MAX];
+	u64 at[PAGING_LEVELS];
+	u64 pte[PAGING_LEVELS];
 	u64 gpa;
 	u32 error;
 };
@@ -262,8 +261,21 @@ static int walk_set_ad(struct walk *w)
 		if (want != old &&
 		    w->p->ops->cmpxchg(w->p, w->at[i], old, want, w->entry_size) == -EAGAIN)
 			return -EAGAIN;
+		w->pte[i] = want;
 	}
 	return 0;
+}
+
+static void walk_tell_path(const struct walk *w, struct paging_path *path)
+{
+	int i;
+
+	path->nr = w->depth;
+	path->entry_size = w->entry_size;
+	for (i = 0; i < w->depth; i++) {
+		path->at[i] = w->at[i];
+		path->pte[i] = w->pte[i];
+	}
 }
 
 /**
@@ -290,6 +302,8 @@ int paging_walk(const struct paging *p, u64 gva, u32 access, u64 *gpa, u32 *erro
 			break;
 		if (walk_set_ad(&w) != -EAGAIN) {
 			*gpa = w.gpa;
+			if (p->path)
+				walk_tell_path(&w, p->path);
 			return 0;
 		}
 	}

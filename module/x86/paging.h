@@ -25,6 +25,22 @@ struct paging_ops {
 	int (*cmpxchg)(const struct paging *p, u64 gpa, u64 old, u64 new, u32 size);
 };
 
+#define PAGING_LEVELS	5
+
+/**
+ * struct paging_path - the entries that a walk went through
+ * @nr: how many
+ * @entry_size: bytes of each, 4 or 8
+ * @at: GPA of each, from the root
+ * @pte: what each holds now, accessed and dirty flags included
+ */
+struct paging_path {
+	int nr;
+	int entry_size;
+	u64 at[PAGING_LEVELS];
+	u64 pte[PAGING_LEVELS];
+};
+
 /**
  * struct paging - the state that paging depends on; CR0.PG is set
  * @ops: how to reach the tables
@@ -34,6 +50,7 @@ struct paging_ops {
  * @pkru: protection keys of user pages, with CR4.PKE
  * @ac: RFLAGS.AC, with CR4.SMAP
  * @gbpages: 1 GiB pages exist
+ * @path: out, if the walk succeeds and this is not NULL
  */
 struct paging {
 	const struct paging_ops *ops;
@@ -43,6 +60,7 @@ struct paging {
 	u32 pkru;
 	bool ac;
 	bool gbpages;
+	struct paging_path *path;
 };
 
 /* 0 and @gpa, or -EFAULT and the page-fault error code. */

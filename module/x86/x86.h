@@ -155,6 +155,10 @@ int xcrs_set(struct vcpu *vcpu, const struct minikvm_xcrs *xcrs);
 #define GVA_SYSTEM	BIT(3)	/* implicit supervisor access (descriptor tables) */
 /* 0 and *gpa; -EFAULT with *fault filled in; never a host error. Sets guest A/D bits. */
 int gva_to_gpa(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa, struct gva_fault *fault);
+struct paging_path;
+/* The same; @path: out, the entries it went through, or NULL. */
+int gva_walk(struct vcpu *vcpu, gva_t gva, u32 access, gpa_t *gpa, struct gva_fault *fault,
+	     struct paging_path *path);
 void gva_inject(struct vcpu *vcpu, const struct gva_fault *fault);
 void gva_translate(struct vcpu *vcpu, struct minikvm_translation *tr);	/* TRANSLATE */
 

@@ -317,6 +317,27 @@ static void test_legacy(void)
 
 /* ---- accessed and dirty, and who else writes -------------------------------------- */
 
+/* The entries a walk went through, as they are after it. */
+static void test_path(void)
+{
+	struct paging_path path = { .nr = 77 };
+	struct paging p = state(PAE, LMA);
+	bool same = true;
+	int i;
+
+	map_long(4, 0x7000, 0x5000 | P | RW);
+	p.path = &path;
+	tap_ok(!walk(&p, 0x7000, WRITE) && path.nr == 4 && path.entry_size == 8,
+	       "a walk tells the entries it went through");
+	for (i = 0; i < path.nr; i++)
+		same &= path.pte[i] == *(u64 *)(mem + path.at[i]);
+	tap_ok(same && path.at[3] == table_gpa(3) + 7 * 8 && (path.pte[3] & (A | D)) == (A | D),
+	       "... with the accessed and dirty flags that it set");
+	map_long(4, 0x7000, 0);
+	path.nr = 77;
+	tap_ok(walk(&p, 0x7000, WRITE) && path.nr == 77, "... and nothing if it fails");
+}
+
 static void test_flags(void)
 {
 	struct paging p = state(PAE, LMA);
@@ -345,6 +366,7 @@ static void test_flags(void)
 	tap_ok(walk(&p, 0, WRITE) && reads < 10000, "but not for ever");
 	meddle = 0;
 
+	test_path();
 	p.cr3 = sizeof(mem);
 	tap_ok(walk(&p, 0, WRITE) && error == E_W, "tables outside memory are not present");
 	map_long(4, 0, 0xfffff000 | P | RW);
