@@ -33,7 +33,7 @@ dd if=/tmp/data of=/dev/vdc bs=64k conv=fsync 2>/dev/null
 echo "disk=$(dd if=/dev/vdc bs=64k count=64 2>/dev/null | sha256sum | cut -c1-64)"
 # The host looks into this guest (inspect.sh) and writes "done" behind what others use of /dev/vdb.
 i=0
-until [ "$(dd if=/dev/vdb bs=512 skip=16000 count=1 2>/dev/null | head -c 4)" = done ] || [ $i -ge 300 ]; do
+until [ "$(dd if=/dev/vdb bs=512 skip=16000 count=1 2>/dev/null | head -c 4)" = "done" ] || [ $i -ge 300 ]; do
 	i=$((i + 1))
 	sleep 1
 	echo 3 >/proc/sys/vm/drop_caches
