@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # On the lab host or the machine: `mkvm compare`. Prints TAP. Beside this file lie mkvm, exit_bench,
 # guest_bench and points.sh.
-# usage: compare.sh swap MODULE    swaps stock KVM and the file MODULE, and measures a little on both
+# usage: compare.sh swap MODULE    swaps stock KVM and the file MODULE, and measures a little on both;
+#                                  tiny-poweroff
 #        compare.sh guest          what needs a guest, on the stock KVM that is loaded; guest-vmlinuz
 set -u
 cd "$(dirname "$0")" || exit 1
@@ -19,7 +20,7 @@ modules() { grep -E '^(kvm|minikvm)' /proc/modules | cut -d' ' -f1 | sort; }
 
 # Does the table of r.json have a median above 0 in $2 columns of the row that begins with $1?
 row() {
-	./mkvm compare --from "$dir/r.json" | grep "^$1  " | sed "s/^$1 *//; s, */ *[0-9]*,,g" |
+	./mkvm compare --from "$dir/r.json" | grep "^$1  " | sed "s|^$1 *||; s, */ *[0-9]*,,g" |
 		awk -v want="$2" '{ for (i = 1; i <= want; i++) if ($i + 0 <= 0) exit 1; found = 1 } END { exit !found }'
 }
 
@@ -35,6 +36,9 @@ swap() {
 	point $? "and there is a page with plots"
 	modules | cmp -s - "$dir/before"
 	point $? "the modules are loaded that were before"
+	compare --module "$module" --bench reasons --kernel ./tiny-poweroff --initrd ./tiny-poweroff --marker on \
+		--json "$dir/r.json" && row "I/O instruction" 3
+	point $? "exits of a tiny guest are counted by reason on both"
 	! compare --module ./none.ko --bench cpuid --json "$dir/r.json" && says 'none.ko: No such file' &&
 		grep -q 'mini-KVM could not be loaded' "$dir/r.json" && row "CPUID exit" 1
 	point $? "a module that is missing is told, and the other's figures are there"

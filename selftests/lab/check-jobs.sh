@@ -145,6 +145,7 @@ stage_compare() {
 	local dir=$1 limit=$2
 	shift 2
 	make -s -C "$top/selftests" bench
+	"$top/selftests/boot/tiny/build" "$dir"
 	cp "$top"/selftests/{boot/compare.sh,lib/points.sh,out/bench/{exit,guest}_bench} "$top/userspace/mkvm" "$dir/"
 	echo "$limit boot/compare sh ./compare.sh $*" >>"$dir/tap.list"
 }

@@ -4,8 +4,10 @@
  *
  * Sources: Linux Documentation/trace/histogram.rst, Documentation/filesystems/proc.rst.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -83,7 +85,7 @@ static int put(const char *path, const char *text)
 int reasons_begin(struct reasons *r, bool minikvm)
 {
 	static const char *const roots[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
-	const char *event = minikvm ? "minikvm/minikvm_exit" : "kvm/kvm_exit", *root = roots[0];
+	const char *event = minikvm ? "minikvm/kvm_exit" : "kvm/kvm_exit", *root = roots[0];
 	char path[192];
 	int err;
 
@@ -165,6 +167,23 @@ static u64 sum_lines(const char *path, const char *const *names)
 	return sum;
 }
 
+/* Gives back slabs without objects, which the kernel keeps for the next ones. */
+static void shrink_slabs(void)
+{
+	DIR *dir = opendir("/sys/kernel/slab");
+	char path[64 + NAME_MAX];
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		if (d->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", d->d_name);
+		put(path, "1");
+	}
+	if (dir)
+		closedir(dir);
+}
+
 /*
  * Not MemAvailable: pages that a CPU has freed and keeps for itself, megabytes of them, are in no
  * line of meminfo.
@@ -181,6 +200,7 @@ u64 memory_free(void)
 	/* Twice: some of what is cached holds something else that is. */
 	put("/proc/sys/vm/drop_caches", "3");
 	put("/proc/sys/vm/drop_caches", "3");
+	shrink_slabs();
 	/* Counters that CPUs keep for themselves are gathered. */
 	put("/proc/sys/vm/stat_refresh", "1");
 	sum = sum_lines("/proc/meminfo", cached) - sum_lines("/proc/meminfo", shmem);

@@ -59,8 +59,8 @@ void reasons_end(struct reasons *r);
 /**
  * memory_free() - KiB of the host that nobody has but the cache of files
  *
- * Drops what is cached. What VMs take is told by two of these while some of them run: what ended
- * leaves memory behind, in lists of free structures, that comes back late or never.
+ * Drops what is cached, and empty slabs. What VMs take is told by two of these while some of them
+ * run: what ended leaves memory behind, in lists of free structures, that comes back late or never.
  */
 u64 memory_free(void);
 
