@@ -170,8 +170,8 @@ static void report_failed_entry(unsigned int id, const struct minikvm_run *run)
 		report("vCPU %u: the CPU refused to enter the guest, hardware reason 0x%llx", id,
 		       (unsigned long long)reason);
 	else
-		report("vCPU %u: the CPU refused to enter the guest, hardware reason 0x%llx: rule %.*s is "
-		       "broken (SDM vol. 3C, \"%.*s\")", id, (unsigned long long)reason,
+		report("vCPU %u: the CPU refused to enter the guest, hardware reason 0x%llx: rule "
+		       "%.*s is broken (SDM vol. 3C, \"%.*s\")", id, (unsigned long long)reason,
 		       (int)sizeof(why->rule), why->rule, (int)sizeof(why->section), why->section);
 }
 

@@ -251,8 +251,8 @@ static void test_command(void)
 	       strstr(text, "\"Checks on Guest Control Registers, Debug Registers, and MSRs\""),
 	       "check: a broken rule in words, status 2");
 	text = check(true, &status);
-	tap_ok(status == 2 && strstr(text, "\"rule\": \"guest-cr3\"") && strstr(text, "\"rules\": 2"),
-	       "check --json: the same");
+	tap_ok(status == 2 && strstr(text, "\"rule\": \"guest-cr3\"") &&
+	       strstr(text, "\"rules\": 2"), "check --json: the same");
 	save(BASE_V8086, "guest-cs-rights-v8086", true);
 	text = check(false, &status);
 	tap_ok(status == 2 && strstr(text, "guest-cs-rights-v8086") && strstr(text, "\n1 of 2"),

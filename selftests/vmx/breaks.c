@@ -111,7 +111,8 @@ const struct rule_break rule_breaks[] = {
 	      DATA(VMWRITE_BITMAP, 0)),
 	BREAK("vmwrite-bitmap", LONG, SET_PROC2(PROC2_SHADOW_VMCS), DATA(VMREAD_BITMAP, 0),
 	      PUT(VMWRITE_BITMAP, TOO_HIGH)),
-	BREAK("ve-information", LONG, SET_PROC2(PROC2_VE), PUT(VIRT_EXCEPTION_INFO_ADDR, UNALIGNED)),
+	BREAK("ve-information", LONG, SET_PROC2(PROC2_VE),
+	      PUT(VIRT_EXCEPTION_INFO_ADDR, UNALIGNED)),
 	BREAK("tsc-multiplier", LONG, SET_PROC2(PROC2_TSC_SCALING), PUT(TSC_MULTIPLIER, 0)),
 
 	/* VM-exit controls */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From VMXON to the first VM exit: the smallest hypervisor there is, in 100 lines of C. The guest is one
- * function of this module, guest_main(), in the kernel's own address space; it executes HLT, which exits.
+ * From VMXON to the first VM exit: the smallest hypervisor there is, in 100 lines of C (comments,
+ * blank lines and lone braces not counted). The guest is one function of this module, guest_main(),
+ * in the kernel's own address space; it executes HLT, which exits.
  *
  *	insmod first_exit.ko; dmesg | tail -n 1; rmmod first_exit
  *
@@ -54,10 +55,10 @@ static void write_controls(void)
 	vmwrite(VMCS_LINK_POINTER, ~0ul);
 }
 
-/* Host state, which a VM exit loads. The guest begins with the same: it is our kernel, after all. */
+/* Host state, which a VM exit loads. The guest begins with the same: it is our kernel. */
 static void write_host_and_guest(void)
 {
-	const unsigned long tss = (unsigned long)&get_cpu_entry_area(smp_processor_id())->tss.x86_tss;
+	const struct cpu_entry_area *area = get_cpu_entry_area(smp_processor_id());
 	const unsigned long fields[][3] = {
 		{ HOST_CR0, GUEST_CR0, read_cr0() },
 		{ HOST_CR3, GUEST_CR3, __read_cr3() },
@@ -65,14 +66,16 @@ static void write_host_and_guest(void)
 		{ HOST_CS_SELECTOR, GUEST_CS_SELECTOR, __KERNEL_CS },
 		{ HOST_SS_SELECTOR, GUEST_SS_SELECTOR, __KERNEL_DS },
 		{ HOST_TR_SELECTOR, GUEST_TR_SELECTOR, GDT_ENTRY_TSS * 8 },
-		{ HOST_TR_BASE, GUEST_TR_BASE, tss },
+		{ HOST_TR_BASE, GUEST_TR_BASE, (unsigned long)&area->tss.x86_tss },
 		{ HOST_GDTR_BASE, GUEST_GDTR_BASE, (unsigned long)get_current_gdt_ro() },
 		{ HOST_IDTR_BASE, GUEST_IDTR_BASE, CPU_ENTRY_AREA_RO_IDT },
 		{ HOST_FS_BASE, GUEST_FS_BASE, native_read_msr(MSR_FS_BASE) },
 		{ HOST_GS_BASE, GUEST_GS_BASE, native_read_msr(MSR_GS_BASE) },
 		{ HOST_IA32_SYSENTER_CS, GUEST_SYSENTER_CS, native_read_msr(MSR_IA32_SYSENTER_CS) },
-		{ HOST_IA32_SYSENTER_ESP, GUEST_SYSENTER_ESP, native_read_msr(MSR_IA32_SYSENTER_ESP) },
-		{ HOST_IA32_SYSENTER_EIP, GUEST_SYSENTER_EIP, native_read_msr(MSR_IA32_SYSENTER_EIP) },
+		{ HOST_IA32_SYSENTER_ESP, GUEST_SYSENTER_ESP,
+		  native_read_msr(MSR_IA32_SYSENTER_ESP) },
+		{ HOST_IA32_SYSENTER_EIP, GUEST_SYSENTER_EIP,
+		  native_read_msr(MSR_IA32_SYSENTER_EIP) },
 	};
 	int i;
 
@@ -99,7 +102,7 @@ static void write_guest(void)
 	vmwrite(GUEST_RIP, (unsigned long)guest_main);
 }
 
-/* A VM exit lands at 1: with CF and ZF clear. A VMLAUNCH that fails goes on there with one of them set. */
+/* A VM exit lands at 1: with CF and ZF clear. A VMLAUNCH that fails goes on there with one set. */
 static noinline bool launch(void)
 {
 	bool failed;

@@ -101,7 +101,8 @@ static void set_controls(struct image *im, const struct image_env *env)
 	set(im, VMCS_F_VM_EXIT_CONTROLS,
 	    control(env, CAP_EXIT, EXIT_HOST_64 | EXIT_LOAD_PAT | EXIT_LOAD_EFER));
 	set(im, VMCS_F_VM_ENTRY_CONTROLS,
-	    control(env, CAP_ENTRY, ENTRY_LOAD_DEBUG | ENTRY_IA32E | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER));
+	    control(env, CAP_ENTRY,
+		    ENTRY_LOAD_DEBUG | ENTRY_IA32E | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER));
 	set(im, VMCS_F_EXCEPTION_BITMAP, 0);
 	set(im, VMCS_F_PAGE_FAULT_ERROR_CODE_MASK, 0);
 	set(im, VMCS_F_PAGE_FAULT_ERROR_CODE_MATCH, 0);

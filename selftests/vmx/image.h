@@ -85,7 +85,7 @@ extern const struct rule_break rule_breaks[];
 /** image_base_name() - for messages */
 const char *image_base_name(enum image_base base);
 
-/** image_base_exit() - the reason of the guest's first exit: HLT, or CPUID where HLT is privileged */
+/** image_base_exit() - reason of the guest's first exit: HLT, or CPUID in virtual-8086 mode */
 u16 image_base_exit(enum image_base base);
 
 /** image_init() - make a valid VMCS */

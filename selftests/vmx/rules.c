@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Asks the CPU about each rule of the VM-entry checker: a VMCS that breaks nothing is entered, one that
- * breaks just this rule is refused in the rule's way, and the checker names the rule from the same
- * VMCS. The result, as TAP, is the file vmcs_rules of debugfs.
+ * Asks the CPU about each rule of the VM-entry checker: a VMCS that breaks nothing is entered, one
+ * that breaks just this rule is refused in the rule's way, and the checker names the rule from the
+ * same VMCS. The result, as TAP, is the file vmcs_rules of debugfs.
  *
  * Everything runs while the module loads, on one CPU with preemption off. No other hypervisor may
  * have that CPU.
@@ -107,8 +107,8 @@ static bool read_memory(void *opaque, u64 pa, void *buf, u32 len)
 }
 
 /*
- * A VM exit lands at vmcs_rules_exit with CF and ZF clear; a VMLAUNCH that fails goes on there with one
- * of them set. Guests execute nothing but HLT and CPUID.
+ * A VM exit lands at vmcs_rules_exit with CF and ZF clear; a VMLAUNCH that fails goes on there with
+ * one of them set. Guests execute nothing but HLT and CPUID.
  */
 extern char vmcs_rules_exit[];
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The known departures of emulators from the manual's checks on VM entry. A rule that stands here and is
- * kept after all fails the test, so the list stays true; Documentation/lab.rst explains it.
+ * The known departures of emulators from the manual's checks on VM entry. A rule that stands here
+ * and is kept after all fails the test, so the list stays true; Documentation/lab.rst explains it.
  */
 #include <linux/bits.h>
 #include <linux/string.h>
@@ -10,7 +10,8 @@
 
 /* Bochs 2.7 */
 static const struct departure bochs[] = {
-	{ "entry-to-smm", DEPARTS_REASON, 33, "looks at the guest's state first, which blocks no SMIs" },
+	{ "entry-to-smm", DEPARTS_REASON, 33,
+	  "looks at the guest's state first, which blocks no SMIs" },
 	{ "guest-debugctl", DEPARTS_ENTERS, 0, "does not look at IA32_DEBUGCTL" },
 	{ "guest-ia32e-paging", DEPARTS_ENTERS, 0, "asks IA-32e mode only for CR4.PAE" },
 	{ "guest-rip-width", DEPARTS_ENTERS, 0, "looks at RIP when it fetches: #GP" },

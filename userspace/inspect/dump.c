@@ -129,11 +129,13 @@ json_t *dump_json(const struct vmcs_dump *d)
 	}
 	for (i = 0; i < d->nr_fields; i++)
 		set_hex(fields, 4, d->fields[i].encoding, d->fields[i].value);
-	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:o,s:o}", "format", DUMP_FORMAT, "machine",
-			 d->machine, "vcpu", (json_int_t)d->vcpu, "exits", (json_int_t)d->exits,
-			 "tsc", (json_int_t)d->tsc, "cpu", (json_int_t)d->cpu, "pending",
-			 (json_int_t)d->pending, "phys_bits", (int)d->phys_bits, "linear_bits",
-			 (int)d->linear_bits, "caps", caps, "fields", fields);
+	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:o,s:o}",
+			 "format", DUMP_FORMAT, "machine", d->machine,
+			 "vcpu", (json_int_t)d->vcpu, "exits", (json_int_t)d->exits,
+			 "tsc", (json_int_t)d->tsc, "cpu", (json_int_t)d->cpu,
+			 "pending", (json_int_t)d->pending,
+			 "phys_bits", (int)d->phys_bits, "linear_bits", (int)d->linear_bits,
+			 "caps", caps, "fields", fields);
 }
 
 int dump_save(const struct vmcs_dump *d, const char *path)

@@ -83,8 +83,8 @@ static void show(const struct vmcs_output *out, const struct vmcs_dump *d,
 			fprintf(out->f, "    it has  %s 0x%llx\n", name,
 				(unsigned long long)dump_value(d, rule->field));
 		fprintf(out->f, "    manual  SDM vol. 3C, \"%s\"\n", found[i].section->title);
-		fprintf(out->f, "    so      a VM entry ends with %s (%s)\n", vmcs_area_failure(area),
-			vmcs_area_name(area));
+		fprintf(out->f, "    so      a VM entry ends with %s (%s)\n",
+			vmcs_area_failure(area), vmcs_area_name(area));
 	}
 	fprintf(out->f, "%u of %u rules broken\n", n, count_rules());
 	if (!d->phys_bits || !d->linear_bits)
@@ -112,7 +112,8 @@ int entry_check(const struct vmcs_output *out, const struct vmcs_dump *d, bool j
 	u64 basic;
 
 	if (!dump_cap(d, DUMP_FIRST_CAP, &basic))
-		return report("vmcs: check needs the capability MSRs (\"caps\"), which are not there");
+		return report("vmcs: check needs the capability MSRs (\"caps\"), which are "
+			      "missing");
 	n = find_broken(d, found);
 	if (json) {
 		if (output_json(show_json(found, n), JSON_INDENT(1)))
