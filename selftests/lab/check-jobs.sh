@@ -177,10 +177,11 @@ stage_boot() {
 	cp "$guest_initramfs" "$dir/guest-initramfs"
 	cp "$guest_root" "$dir/guest-root.img"
 	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"
-	cp "$top/selftests/lib/points.sh" "$top"/selftests/boot/{mkvm_cases.sh,control_cases.sh,control_debian.sh,button.sh} "$dir/"
+	cp "$top/selftests/lib/points.sh" "$top"/selftests/boot/{mkvm_cases.sh,control_cases.sh,trace_cases.sh,control_debian.sh,button.sh} "$dir/"
 	"$top/selftests/boot/tiny/build" "$dir"
 	echo "900 boot/mkvm ACCEL=$accel sh ./mkvm_cases.sh" >"$dir/tap.list"
 	echo "600 boot/control ACCEL=$accel sh ./control_cases.sh" >>"$dir/tap.list"
+	echo "300 boot/trace ACCEL=$accel sh ./trace_cases.sh" >>"$dir/tap.list"
 	echo "2200 boot/debian ACCEL=$accel sh ./run-cases.sh" >>"$dir/tap.list"
 }
 
