@@ -283,7 +283,7 @@ void image_break(struct image *im, const struct image_env *env, const struct rul
 const char *image_base_name(enum image_base base)
 {
 	static const char *const names[NR_BASES] = {
-		[BASE_LONG] = "64-bit", [BASE_LONG_UNRESTRICTED] = "unrestricted 64-bit",
+		[BASE_LONG] = "64-bit", [BASE_LONG_UNRESTRICTED] = "64-bit unrestricted",
 		[BASE_PAE] = "32-bit PAE", [BASE_V8086] = "virtual-8086", [BASE_REAL] = "real-mode",
 	};
 
