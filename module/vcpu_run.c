@@ -397,7 +397,7 @@ static void vcpu_fill_run(struct vcpu *vcpu)
 	struct minikvm_run *run = vcpu->run;
 
 	run->if_flag = (rflags_read(vcpu) & X86_EFLAGS_IF) != 0;
-	run->cr8 = cr8_get(vcpu);
+	run->cr8 = vcpu->lapic ? lapic_get_cr8(vcpu) : vcpu->cr8;
 	run->apic_base = vcpu->apic_base;
 	run->ready_for_interrupt_injection = irqchip_kernel(vcpu->vm) ||
 					     vcpu_ready_for_user_irq(vcpu);
@@ -460,7 +460,8 @@ long vcpu_run(struct vcpu *vcpu)
 {
 	long r;
 
-	vcpu_track_thread(vcpu);
+	if (unlikely(rcu_access_pointer(vcpu->pid) != task_pid(current)))
+		vcpu_track_thread(vcpu);
 	vcpu_load(vcpu);
 	/* real_blocked keeps a signal that userspace blocks but ignores pending. */
 	if (vcpu->sigset_active)

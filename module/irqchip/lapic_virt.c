@@ -15,7 +15,7 @@
  * Source: Intel SDM vol. 3C (December 2023), "APIC Virtualization and Virtual
  * Interrupts".
  */
-#include <linux/bitmap.h>
+#include <linux/bitops.h>
 
 #include "../trace_irq.h"
 #include "irqchip.h"
@@ -41,7 +41,7 @@ bool lapic_post(struct lapic *apic, u8 vector)
 bool lapic_collect(struct lapic *apic)
 {
 	unsigned long bits;
-	int i, bit;
+	int i;
 
 	if (likely(!READ_ONCE(apic->any_posted)))
 		return false;
@@ -51,9 +51,8 @@ bool lapic_collect(struct lapic *apic)
 	for (i = 0; i < ARRAY_SIZE(apic->posted); i++) {
 		if (!READ_ONCE(apic->posted[i]))
 			continue;
-		bits = xchg(&apic->posted[i], 0);
-		for_each_set_bit(bit, &bits, BITS_PER_LONG) {
-			u8 vector = i * BITS_PER_LONG + bit;
+		for (bits = xchg(&apic->posted[i], 0); bits; bits &= bits - 1) {
+			u8 vector = i * BITS_PER_LONG + __ffs(bits);
 
 			__set_bit(vector & 31, apic_vector_word(apic->regs, LAPIC_IRR, vector));
 		}
