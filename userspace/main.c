@@ -13,6 +13,7 @@
 #include "control/client.h"
 #include "img/img.h"
 #include "inspect/apic.h"
+#include "inspect/cmd_stat.h"
 #include "inspect/cmd_trace.h"
 #include "inspect/ept.h"
 #include "inspect/vmcs.h"
@@ -38,6 +39,7 @@ static const char help_text[] =
 	"  ept [--html FILE] NAME        its second-dimension page tables ('mkvm ept --help')\n"
 	"  apic [--vcpu N] NAME          its interrupt chips ('mkvm apic --help')\n"
 	"  compare [options]             stock KVM and mini-KVM, measured ('mkvm compare --help')\n"
+	"  stat [--once] NAME            what its exits cost, live ('mkvm stat --help')\n"
 	"  trace [-o FILE] NAME          record what its vCPUs and threads do ('mkvm trace --help')\n"
 	"  help [options]                this text, or all options of run\n"
 	"  version                       version of mkvm\n";
@@ -60,6 +62,7 @@ static const struct {
 	{ "ept", cmd_ept },
 	{ "apic", cmd_apic },
 	{ "compare", cmd_compare },
+	{ "stat", cmd_stat },
 	{ "trace", cmd_trace },
 };
 

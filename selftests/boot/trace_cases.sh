@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# On the lab host or the machine: `mkvm trace` of a tiny kernel that polls ports (control.S), live.
+# On the lab host or the machine: `mkvm trace` and `mkvm stat` of a tiny kernel that polls ports
+# (control.S), live.
 # Prints TAP. ACCEL: minikvm or kvm. The kernels and mkvm are in this folder.
 set -u
 cd "$(dirname "$0")" || exit 1
@@ -23,6 +24,7 @@ m() {
 	code=0
 	timeout -s KILL 100 ./mkvm "$@" </dev/null >"$out/stdout" 2>"$out/stderr" || code=$?
 }
+said() { grep -qF -e "$1" "$out/stdout"; }
 told() { grep -qF -e "$1" "$out/stderr"; }
 is() { [ "$code" -eq "$1" ]; }
 count() { grep -c -e "$1" "$out/json"; }
@@ -80,6 +82,36 @@ m trace one --seconds 1 --events 1000 --folded "$out/folded" --symbols "$out/map
 is 0 && grep -qE '^(IO_INSTRUCTION|io);polling [1-9]' "$out/folded"; point $? "with symbols: by name"
 m trace one --seconds 0.2 --events 5 -o "$out/json"
 is 0 && told "--events allows no more"; point $? "--events bounds it"
+
+# ---- stat ----
+# value KEY: of the first object of its output that has it
+value() { grep -o "\"$1\":[0-9]*" "$out/stdout" | head -n 1 | sed 's/.*://'; }
+if [ "$accel" = kvm ]; then
+	m stat one --once
+	is 1 && told "runs on stock KVM"; point $? "stat: stock KVM shows nothing"
+else
+	m stat one --once --json --interval 0.5
+	is 0 && [ "$(value exits)" -gt 20 ] && [ "$(value user)" -gt 5 ] &&
+		[ $(($(value user) + $(value kernel))) -eq "$(value exits)" ]
+	point $? "stat: exits of half a second, and who handled them"
+	grep -q '"reason":30,"count":[1-9]' "$out/stdout" && [ "$(value p50-ns)" -gt 0 ] &&
+		[ "$(value p50-ns)" -le "$(value p99-ns)" ]
+	point $? "stat: what I/O instructions cost"
+	m stat one --interval 0.1 --count 2 --csv
+	is 0 && [ "$(grep -c '^time,reason,' "$out/stdout")" -eq 1 ] && [ "$(grep -c ',30,"' "$out/stdout")" -eq 2 ]
+	point $? "stat: CSV of two intervals"
+	m stat one --once --interval 0.2 --vcpu 0
+	is 0 && said "one: 1 vCPU, " && said "EPT faults/s" && said "P99 NS"; point $? "stat: a screen of one vCPU"
+	m stat one --vcpu 7
+	is 1 && told "has no vCPU 7"; point $? "stat: a vCPU that does not exist"
+	./mkvm stat one --interval 50 </dev/null >"$out/stdout" 2>"$out/stderr" &
+	watcher=$!
+	sleep 0.5
+	kill -TERM $watcher
+	code=0
+	wait $watcher || code=$?
+	is 0 && said "exits/s"; point $? "stat: shows what it has when it is ended"
+fi
 
 m pause one
 ./mkvm trace one -o "$out/late" </dev/null >"$out/stdout" 2>"$out/stderr" &
