@@ -56,17 +56,15 @@ count_end() {
 	done
 }
 
-for round in $(seq "$rounds"); do
-	sides="mkvm qemu"
-	[ $((round % 2)) = 1 ] || sides="qemu mkvm"
-	for side in $sides; do
-		log=/lab/out/$side-$round
-		[ -z "$count" ] || count_begin
-		run "$side" "$log" >"$log.out" 2>&1 || { status=1; cat "$log.out"; }
-		[ -z "$count" ] || count_end "$log"
-		grep -q '^status 0' "$log.status" || { status=1; tail -n 20 "$log"; }
-		tr -d '\r' <"$log" | sed -n "s/^@@FIGURE /@@VMM $round $side /p"
-	done
+order="mkvm qemu"
+[ $((round % 2)) = 1 ] || order="qemu mkvm"
+for side in ${sides:-$order}; do
+	log=/lab/out/$side
+	[ -z "$count" ] || count_begin
+	run "$side" "$log" >"$log.out" 2>&1 || { status=1; cat "$log.out"; }
+	[ -z "$count" ] || count_end "$log"
+	grep -q '^status 0' "$log.status" || { status=1; tail -n 20 "$log"; }
+	tr -d '\r' <"$log" | sed -n "s/^@@FIGURE /@@VMM $round $side /p"
 done
 kill $server
 exit $status
