@@ -105,19 +105,18 @@ void uret_cpu_disable(void)
  * uret_load - make this CPU's MSRs the guest's
  * @vmx: the vCPU about to run here
  *
- * Context: preemption off.
+ * Context: preemption off, interrupts on.
  */
 void uret_load(struct vcpu_vmx *vmx)
 {
 	u8 load = vmx->uret_used & ~vmx->uret_refused;
 	struct uret_cpu *u;
-	unsigned long flags;
 	int i;
 
 	if (!load)
 		return;
 	vmx->uret_loaded = true;
-	local_irq_save(flags);
+	local_irq_disable();
 	u = this_cpu_ptr(&uret_cpu);
 	/* uret_set() has tried the values: writing them cannot fault. */
 	for (i = 0; i < NR_URET; i++) {
@@ -128,7 +127,7 @@ void uret_load(struct vcpu_vmx *vmx)
 		native_wrmsrl(uret_msr[i], value);
 		u->current_value[i] = value;
 	}
-	local_irq_restore(flags);
+	local_irq_enable();
 }
 
 /**
