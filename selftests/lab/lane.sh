@@ -37,3 +37,17 @@ stock_kernel() {
 	done
 	fail "no stock kernel with headers: install linux-image-amd64 and linux-headers-amd64"
 }
+
+# What somebody at the lab host's shell finds in /lab: sets ${guest_files[@]}, arguments of lab.
+# Needs $top and $kver; what is not built yet is left out.
+guest_files() {
+	local initramfs root vmx file bench=$top/selftests/out/bench
+	{ read -r initramfs; read -r root; } < <("$top/selftests/lab/guest-image" "$kver") || true
+	vmx=$("$top/selftests/lab/build-module" "$kver" --tests) || true
+	guest_files=()
+	for file in "$top/userspace/mkvm" "/boot/vmlinuz-$kver:/lab/guest-vmlinuz" \
+		"${initramfs:-}:/lab/guest-initramfs" "${root:-}:/lab/guest-root.img" \
+		"${vmx:-}/first_exit.ko" "${vmx:-}/vmcs_rules.ko" "$bench/exit_bench" "$bench/guest_bench"; do
+		[ ! -e "${file%%:*}" ] || guest_files+=(--file "$file")
+	done
+}
