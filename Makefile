@@ -25,7 +25,7 @@ all: module userspace selftests
 help:
 	@echo 'make                 the module, the VMM and the selftests'
 	@echo 'make run             a shell in a Debian guest; CMD="..." runs that and exits with its status'
-	@echo 'make check           all tests (under 40 minutes in the lab)'
+	@echo 'make check           all tests (about 55 minutes in the lab)'
 	@echo 'make check-host      the tests that need neither VT-x nor the lab'
 	@echo 'make compat          programs of others on stock KVM and on mini-KVM, a table of both'
 	@echo 'make lab             a shell on the lab host; selftests/lab/lab --help for more'

@@ -10,7 +10,7 @@
 jobs_of_lane() {
 	case "$lane" in
 	native) echo "minikvm-smp boot stock fuzz packages" ;;
-	*) echo "qemu qemu-stock compat-stock compat-minikvm boot debian minikvm-smp minikvm stock net minikvm-newer calls boot-stock net-stock lab fuzz packages" ;;
+	*) echo "qemu qemu-stock compat-stock compat-minikvm boot debian course minikvm-smp minikvm stock net minikvm-newer calls boot-stock net-stock lab fuzz packages" ;;
 	esac
 }
 
@@ -248,6 +248,19 @@ job_debian() {
 	echo "900 boot/debian-image sh ./run.sh" >"$dir/tap.list"
 	run_tap debian "$dir" 1200 --lane "$lane" --kver "$kver" --mem 1400 --file "$libslirp:$libslirp" \
 		--module "$module $(minikvm_params)"
+}
+
+# The commands of the course, typed where its readers type them.
+job_course() {
+	local dir=$work/course
+	mkdir -p "$dir"
+	cp "$top/selftests/course/course.sh" "$dir/"
+	(cd "$top/Documentation/course" && awk -f "$top/selftests/course/extract.awk" ./[0-9]*.rst) >"$dir/course.list"
+	echo "1700 course sh ./course.sh ./course.list" >"$dir/tap.list"
+	make -s -C "$top/selftests" bench
+	guest_files
+	run_tap course "$dir" 1800 --lane "$lane" --kver "$kver" --mem 1280 --ship-module "$module" \
+		--ship-module kvm-intel "${guest_files[@]}"
 }
 
 # The lab itself: a test that cannot fail proves nothing.
