@@ -2,22 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # On the lab host: types the commands of the course's chapters, one after another in one shell as
 # a reader would, and compares what they print with what the chapters promise. Prints TAP.
-# usage: course.sh COMMANDS     what extract.awk made of the chapters
+# usage: course.sh COMMANDS     what extract.awk made of the chapters; points.sh lies beside it
 set -u
 list=$(realpath "$1") || exit 1
+. "$(dirname "$0")/points.sh"
 cd /lab || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-n=0 bad=0
 : >"$work/block"
-
-point() { # point STATUS NAME
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then echo "ok $n - $2"; return; fi
-	echo "not ok $n - $2"
-	bad=1
-	tail -n 60 "$work/block" | sed 's/^/# /'
-}
+tell_failure() { tail -n 60 "$work/block" | sed 's/^/# /'; }
 
 chapter() { echo "# $1"; }
 
@@ -39,5 +32,4 @@ expect() { # expect PLACE REGEX
 unchecked() { point 1 "$1: says what it expects"; }
 
 . "$list"
-echo "1..$n"
-exit $bad
+end_points

@@ -254,7 +254,7 @@ job_debian() {
 job_course() {
 	local dir=$work/course
 	mkdir -p "$dir"
-	cp "$top/selftests/course/course.sh" "$dir/"
+	cp "$top/selftests/course/course.sh" "$top/selftests/lib/points.sh" "$dir/"
 	(cd "$top/Documentation/course" && awk -f "$top/selftests/course/extract.awk" ./[0-9]*.rst) >"$dir/course.list"
 	echo "1700 course sh ./course.sh ./course.list" >"$dir/tap.list"
 	make -s -C "$top/selftests" bench
