@@ -5,6 +5,7 @@
 # usage: course.sh COMMANDS     what extract.awk made of the chapters; points.sh lies beside it
 set -u
 list=$(realpath "$1") || exit 1
+# shellcheck source=selftests/lib/points.sh
 . "$(dirname "$0")/points.sh"
 cd /lab || exit 1
 work=$(mktemp -d) || exit 1
@@ -31,5 +32,6 @@ expect() { # expect PLACE REGEX
 
 unchecked() { point 1 "$1: says what it expects"; }
 
+# shellcheck source=/dev/null
 . "$list"
 end_points
