@@ -6,8 +6,11 @@
  * A VMREAD of a field that the CPU lacks fails, and leaves its error number in the VMCS.
  * So which fields there are is found out once, with a VMCS of nobody's.
  */
+#include <linux/bitmap.h>
+#include <linux/cpu.h>
 #include <linux/gfp.h>
 #include <linux/mutex.h>
+#include <linux/smp.h>
 #include <asm/msr.h>
 
 #include "vmx.h"
@@ -18,6 +21,8 @@ static const u16 all_fields[] = {
 	MINIKVM_VMCS_FIELDS(FIELD)
 };
 
+static DECLARE_BITMAP(missing, ARRAY_SIZE(all_fields));	/* while they are looked for */
+
 /* Of them those that exist; 0 until the first VM is made. */
 static u16 fields[ARRAY_SIZE(all_fields)];
 static u32 nr_fields;
@@ -26,14 +31,35 @@ static u32 nr_fields;
 static_assert(VMCS_F_GUEST_CR0 == (int)GUEST_CR0 && VMCS_F_EPT_POINTER == (int)EPT_POINTER &&
 	      VMCS_F_HOST_RIP == (int)HOST_RIP && VMCS_F_VM_EXIT_REASON == (int)VM_EXIT_REASON);
 
-static void probe_fields(void)
+/* Any CPU in VMX operation, with the scratch VMCS current. */
+static void find_missing(void)
 {
 	unsigned long value;
-	u32 n = 0;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(all_fields); i++)
-		if (vmcs_try_read(all_fields[i], &value))
+		if (!vmcs_try_read(all_fields[i], &value))
+			__set_bit(i, missing);
+}
+
+static void find_missing_here(void *region)
+{
+	vmcs_with_scratch(region, find_missing);
+}
+
+/* A field has to be on every CPU: the vCPU may be read on any. */
+static void probe_fields(void *region)
+{
+	u32 n = 0;
+	int i, cpu;
+
+	bitmap_zero(missing, ARRAY_SIZE(all_fields));
+	cpus_read_lock();
+	for_each_online_cpu(cpu)
+		smp_call_function_single(cpu, find_missing_here, region, 1);
+	cpus_read_unlock();
+	for (i = 0; i < ARRAY_SIZE(all_fields); i++)
+		if (!test_bit(i, missing))
 			fields[n++] = all_fields[i];
 	/* Pairs with vmx_inspect_nr_fields(). */
 	smp_store_release(&nr_fields, n);
@@ -57,7 +83,7 @@ int vmx_inspect_vm_init(void)
 		return -ENOMEM;
 	mutex_lock(&lock);
 	if (!nr_fields)
-		vmcs_with_scratch((void *)region, probe_fields);
+		probe_fields((void *)region);
 	mutex_unlock(&lock);
 	free_page(region);
 	return 0;
