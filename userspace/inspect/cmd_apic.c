@@ -78,14 +78,7 @@ static int parse(struct request *r, int argc, char **argv)
 		if (parse_option(r, c))
 			return -1;
 	}
-	if (!r->pid && optind < argc)
-		r->name = argv[optind++];
-	if (optind < argc)
-		return report("apic: '%s' is too much", argv[optind]);
-	if (!r->pid && !r->name)
-		return report("apic: which machine? 'mkvm list' names those that run; see "
-			      "'mkvm apic --help'");
-	return 0;
+	return option_machine("apic", argc, argv, r->pid, &r->name);
 }
 
 /* One vCPU: printed, or put into @list. */

@@ -77,13 +77,8 @@ static int parse(struct request *r, int argc, char **argv)
 		if (parse_option(r, c))
 			return -1;
 	}
-	if (!r->pid && optind < argc)
-		r->name = argv[optind++];
-	if (optind < argc)
-		return report("ept: '%s' is too much", argv[optind]);
-	if (!r->pid && !r->name)
-		return report("ept: which machine? 'mkvm list' names those that run; see "
-			      "'mkvm ept --help'");
+	if (option_machine("ept", argc, argv, r->pid, &r->name))
+		return -1;
 	if (r->html && (r->one || r->json))
 		return report("ept: --html writes it all: it goes with neither --gpa nor --json");
 	return 0;

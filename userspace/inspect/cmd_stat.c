@@ -137,14 +137,7 @@ static int parse(struct job *j, int argc, char **argv)
 		if (parse_option(j, c))
 			return -1;
 	}
-	if (!j->pid && optind < argc)
-		j->name = argv[optind++];
-	if (optind < argc)
-		return report("stat: '%s' is too much", argv[optind]);
-	if (!j->pid && !j->name)
-		return report("stat: which machine? 'mkvm list' names those that run; see "
-			      "'mkvm stat --help'");
-	return 0;
+	return option_machine("stat", argc, argv, j->pid, &j->name);
 }
 
 /* ---- rings ----------------------------------------------------------------------------------- */

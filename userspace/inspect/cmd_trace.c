@@ -157,13 +157,8 @@ static int parse(struct job *j, int argc, char **argv)
 		if (parse_option(j, c))
 			return -1;
 	}
-	if (!j->pid && optind < argc)
-		j->name = argv[optind++];
-	if (optind < argc)
-		return report("trace: '%s' is too much", argv[optind]);
-	if (!j->pid && !j->name)
-		return report("trace: which machine? 'mkvm list' names those that run; see "
-			      "'mkvm trace --help'");
+	if (option_machine("trace", argc, argv, j->pid, &j->name))
+		return -1;
 	if ((j->shift || j->find_shift) && !j->symbols_file)
 		return report("trace: --shift moves the symbols of --symbols, which is not given");
 	j->log.limit = j->max_events;

@@ -31,6 +31,18 @@ int option_number(const char *option, const char *text, unsigned long min, unsig
 	return 0;
 }
 
+int option_machine(const char *command, int argc, char **argv, pid_t pid, const char **name)
+{
+	if (!pid && optind < argc)
+		*name = argv[optind++];
+	if (optind < argc)
+		return report("%s: '%s' is too much", command, argv[optind]);
+	if (!pid && !*name)
+		return report("%s: which machine? 'mkvm list' names those that run; see "
+			      "'mkvm %s --help'", command, command);
+	return 0;
+}
+
 int option_seconds(const char *option, const char *text, double *value)
 {
 	char *end;

@@ -6,6 +6,7 @@
 #define MKVM_INSPECT_OPTIONS_H
 
 #include <jansson.h>
+#include <sys/types.h>
 
 #include "types.h"
 
@@ -24,6 +25,18 @@ bool option_help(int argc, char **argv);
  */
 int option_number(const char *option, const char *text, unsigned long min, unsigned long max,
 		  unsigned long *value);
+
+/**
+ * option_machine() - what stands behind the options: the NAME of a machine
+ * @command: the subcommand, for the messages
+ * @argc: as getopt_long() had them, which has come to their end: optind
+ * @argv: likewise
+ * @pid: of --pid, which takes the place of a name; 0: none
+ * @name: set to the name, if there is no @pid; it lives in @argv
+ *
+ * Return: 0, or -1 after a report: no machine is named, or there is more.
+ */
+int option_machine(const char *command, int argc, char **argv, pid_t pid, const char **name);
 
 /** option_seconds() - a time from 0.01 to 86400 seconds; 0, or -1 after a report */
 int option_seconds(const char *option, const char *text, double *value);
