@@ -13,17 +13,9 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' INT TERM
 cd "$dir" || exit 1
 
-n=0 failed=0
-point() { # point STATUS NAME
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		head -n 20 out err | sed 's/^/# /'
-		failed=1
-	fi
-}
+# shellcheck source=selftests/lib/points.sh
+. "$top/selftests/lib/points.sh"
+tell_failure() { head -n 20 out err | sed 's/^/# /'; }
 compare() { "$mkvm" compare "$@" >out 2>err; }
 # refuses WORDS OPTION...: status 1, one line of report with these words, and nothing else
 refuses() {
@@ -116,5 +108,4 @@ refuses "no/c.html: No such file or directory" --from a.json --quiet --html no/c
 [ -z "$(find . -name 'c.html.*')" ]
 point $? "no half-written file stays"
 
-echo "1..$n"
-exit $failed
+end_points

@@ -12,24 +12,14 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' INT TERM
 cd "$dir"
 
-n=0
-failed=0
-point() { # point STATUS NAME
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		sed 's/^/# /' out err
-		failed=1
-	fi
-}
-skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
+# shellcheck source=selftests/lib/points.sh
+. "$top/selftests/lib/points.sh"
+tell_failure() { sed 's/^/# /' out err; }
 
 # img NAME STATUS TEXT ARGUMENT...: runs it; TEXT is on stdout, or, if STATUS is not 0, on stderr or
 # stdout. "" is no text at all.
 img() {
-	name=$1 want=$2 text=$3 status=0
+	what=$1 want=$2 text=$3 status=0
 	shift 3
 	timeout 60 "$mkvm" img "$@" </dev/null >out 2>err || status=$?
 	ok=1
@@ -41,13 +31,13 @@ img() {
 		fi
 	fi
 	[ $ok -eq 0 ] || echo "# status $status, wanted $want and: $text"
-	point $ok "$name"
+	point $ok "$what"
 }
 check() { # check NAME COMMAND...
-	name=$1 ok=0
+	what=$1 ok=0
 	shift
 	"$@" >out 2>err || ok=1
-	point $ok "$name"
+	point $ok "$what"
 }
 # shellcheck disable=SC2317	# called by check
 gone() { [ ! -e "$1" ]; }
@@ -109,7 +99,7 @@ o = json.load(open("json"))
 assert o["virtual-size"] == 10485760 and o["format"] == "raw" and o["filename"] == "a.raw"
 assert o["dirty-flag"] is False and "actual-size" in o'
 else
-	skip "info as JSON" "python3 is not installed"
+	skip_point "info as JSON" "python3 is not installed"
 fi
 img "info in an unknown form" 1 "use human or json" info --output=xml a.raw
 
@@ -233,7 +223,7 @@ kill -TERM $pid 2>/dev/null || true
 status=0
 wait $pid || status=$?
 if [ $status -eq 0 ]; then
-	skip "an interrupted convert" "it was faster than the signal"
+	skip_point "an interrupted convert" "it was faster than the signal"
 else
 	check "an interrupted convert ends by the signal" test $status -eq 143
 fi
@@ -271,9 +261,8 @@ if command -v qemu-io >/dev/null; then
 	check "and say why" grep -q "in use by another reader" e2
 else
 	for what in "QEMU writes: we do not read" "QEMU reads: so do we"; do
-		skip "$what" "qemu-io is not installed"
+		skip_point "$what" "qemu-io is not installed"
 	done
 fi
 
-echo "1..$n"
-exit $failed
+end_points

@@ -25,21 +25,16 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 
-n=0 failed=0
-point() {
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then echo "ok $n - $2"; return; fi
-	echo "not ok $n - $2"
-	failed=1
-	sed 's/^/# /' out err 2>/dev/null
-}
+# shellcheck source=selftests/lib/points.sh
+. "$top/selftests/lib/points.sh"
+tell_failure() { sed 's/^/# /' out err 2>/dev/null; }
 run() { status=0; timeout 30 "$mkvm" "$@" >out 2>err || status=$?; }
 refuse() { # refuse NAME TEXT ARGUMENT...
-	name=$1 text=$2
+	what=$1 text=$2
 	shift 2
 	run "$@"
 	[ $status -eq 1 ] && [ ! -s out ] && [ "$(wc -l <err)" -eq 1 ] && grep -qF -e "$text" err
-	point $? "$name"
+	point $? "$what"
 }
 snapshot() {
 	ip -o link | sed 's/^[0-9]*: //' | sort
@@ -119,7 +114,7 @@ if command -v dnsmasq >/dev/null; then
 	umount "$(command -v dnsmasq)"
 else
 	for what in "a network with DHCP" "its guest gets an address" "no trace" "dnsmasq fails" "no trace"; do
-		n=$((n + 1)); echo "ok $n - $what # SKIP dnsmasq is not installed"
+		skip_point "$what" "dnsmasq is not installed"
 	done
 fi
 mount --bind /bin/false "$(command -v nft)"
@@ -129,5 +124,4 @@ umount "$(command -v nft)"
 run net down lab0
 no_trace; point $? "no trace is left"
 ip netns del guest; ip netns del world
-echo "1..$n"
-exit $failed
+end_points

@@ -12,20 +12,10 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' INT TERM
 
-n=0 failed=0
+# shellcheck source=selftests/lib/points.sh
+. "$top/selftests/lib/points.sh"
+tell_failure() { head -n 20 "$dir/log" | sed 's/^/# /'; }
 : >"$dir/log"
-point() { # point STATUS NAME
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		head -n 20 "$dir/log" | sed 's/^/# /'
-		failed=1
-	fi
-	: >"$dir/log"
-}
-skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 
 # ---- install and uninstall ----
 
@@ -87,12 +77,12 @@ offered() { # offered WORD...
 		2>"$dir/log" | sort
 }
 offers() { # offers NAME EXPECTED WORD...
-	local name=$1
+	local what=$1
 	printf '%s\n' $2 | sort >"$dir/want"
 	shift 2
 	offered "$@" >"$dir/have"
 	diff "$dir/want" "$dir/have" >>"$dir/log"
-	point $? "$name"
+	point $? "$what"
 }
 if [ -r /usr/share/bash-completion/bash_completion ]; then
 	offered mkvm run - >"$dir/have"
@@ -143,26 +133,26 @@ if [ -r /usr/share/bash-completion/bash_completion ]; then
 	offers "nothing for a number" "" mkvm run -m ""
 	offers "options again after a value" "-kernel" mkvm run -m 512 -ker
 else
-	skip "completion" "bash-completion is not installed"
+	skip_point "completion" "bash-completion is not installed"
 fi
 
 # ---- man pages ----
 
 for page in "$top"/Documentation/*.[1-8]; do
-	name=$(basename "$page")
+	what=$(basename "$page")
 	if command -v man >/dev/null; then
 		LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$page" \
 			2>"$dir/log" >/dev/null
 		[ ! -s "$dir/log" ]
-		point $? "$name has no mistake that man warns of"
+		point $? "$what has no mistake that man warns of"
 	else
-		skip "$name has no mistake that man warns of" "man-db is not installed"
+		skip_point "$what has no mistake that man warns of" "man-db is not installed"
 	fi
 	if command -v mandoc >/dev/null; then
 		mandoc -T lint -W warning "$page" >"$dir/log" 2>&1
 		point $? "nor one that mandoc warns of"
 	else
-		skip "nor one that mandoc warns of" "mandoc is not installed"
+		skip_point "nor one that mandoc warns of" "mandoc is not installed"
 	fi
 done
 # The options the page describes in headings of tagged paragraphs, and those it names in bold.
@@ -183,5 +173,4 @@ comm -13 "$dir/table" "$dir/described" >"$dir/log"
 [ ! -s "$dir/log" ]
 point $? "and no other"
 
-echo "1..$n"
-exit $failed
+end_points
