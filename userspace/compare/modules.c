@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -15,6 +14,7 @@
 #include "compare/child.h"
 #include "compare/modules.h"
 #include "compare/result.h"
+#include "proc_fds.h"
 #include "report.h"
 
 bool module_name(char *name, size_t size, const char *module)
@@ -60,40 +60,43 @@ static bool is_built_in(const char *name)
 	return in_sysfs(name, "") && !is_loaded(name);
 }
 
+/* The two names of what keeps a module loaded. */
+struct held {
+	const char *device, *vm;
+};
+
+static int is_held(void *opaque, int fd, const char *link)
+{
+	const struct held *held = opaque;
+
+	(void)fd;
+	return !strcmp(link, held->device) || !strcmp(link, held->vm);
+}
+
 void module_holders(char *text, size_t size, const char *device, const char *vm)
 {
-	char path[PATH_MAX], target[64], comm[32];
-	struct dirent *p, *d;
+	struct held held = { device, vm };
+	char path[64], comm[32];
+	DIR *proc = opendir("/proc");
+	struct dirent *p;
 	size_t len = 0;
-	DIR *proc = opendir("/proc"), *fds;
-	ssize_t n;
+	pid_t pid;
 	FILE *f;
 
 	*text = '\0';
 	while (proc && (p = readdir(proc))) {
-		if (!isdigit((unsigned char)p->d_name[0]) || atoi(p->d_name) == getpid())
+		pid = (pid_t)atoi(p->d_name);
+		if (pid <= 0 || pid == getpid() || proc_fds(pid, is_held, &held) <= 0)
 			continue;
-		snprintf(path, sizeof(path), "/proc/%s/fd", p->d_name);
-		fds = opendir(path);
-		while (fds && (d = readdir(fds))) {
-			snprintf(path, sizeof(path), "/proc/%s/fd/%s", p->d_name, d->d_name);
-			n = readlink(path, target, sizeof(target) - 1);
-			target[n > 0 ? n : 0] = '\0';
-			if (strcmp(target, device) && strcmp(target, vm))
-				continue;
-			snprintf(path, sizeof(path), "/proc/%s/comm", p->d_name);
-			f = fopen(path, "re");
-			if (!f || fscanf(f, "%31[^\n]", comm) != 1)
-				strcpy(comm, "?");
-			if (f)
-				fclose(f);
-			if (len < size)
-				len += (size_t)snprintf(text + len, size - len, "%s%s (pid %s)",
-							len ? ", " : "", comm, p->d_name);
-			break;
-		}
-		if (fds)
-			closedir(fds);
+		snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+		f = fopen(path, "re");
+		if (!f || fscanf(f, "%31[^\n]", comm) != 1)
+			strcpy(comm, "?");
+		if (f)
+			fclose(f);
+		if (len < size)
+			len += (size_t)snprintf(text + len, size - len, "%s%s (pid %d)",
+						len ? ", " : "", comm, (int)pid);
 	}
 	if (proc)
 		closedir(proc);

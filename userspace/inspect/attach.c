@@ -3,7 +3,6 @@
  * Finds the descriptors of a machine among those of its VMM, by the names the kernel shows in
  * /proc/PID/fd, and copies them with pidfd_getfd(): the VMM takes no part and is not stopped.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,20 +17,12 @@
 
 #include "control/entry.h"
 #include "inspect/attach.h"
+#include "proc_fds.h"
 #include "report.h"
 
 #define VM_LINK		"anon_inode:minikvm-vm"
 #define VCPU_LINK	"anon_inode:minikvm-vcpu:"
 #define STOCK_LINK	"anon_inode:kvm-vm"
-
-/* What a descriptor is, by its link in /proc. */
-static bool read_link(int dir_fd, const char *name, char buf[64])
-{
-	ssize_t n = readlinkat(dir_fd, name, buf, 63);
-
-	buf[n > 0 ? n : 0] = '\0';
-	return n > 0;
-}
 
 /* Number of a vCPU, from its link; false: it is none. */
 static bool vcpu_id(const char *link, unsigned int *id)
@@ -48,13 +39,13 @@ static bool vcpu_id(const char *link, unsigned int *id)
 /* Our copy of its descriptor @fd, if it still is what @link said; -1 with errno. */
 static int copy_fd(const struct attached *a, int fd, const char *link)
 {
-	char path[32], now[64];
+	char path[32], now[PROC_LINK_MAX];
 	int copy = pidfd_getfd(a->pidfd, fd, 0);
 
 	if (copy < 0)
 		return -1;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", copy);
-	if (read_link(AT_FDCWD, path, now) && !strcmp(now, link))
+	if (proc_link(AT_FDCWD, path, now) && !strcmp(now, link))
 		return copy;
 	close(copy);
 	errno = EBADF;
@@ -104,13 +95,22 @@ static int keep_vm(struct attached *a, int fd)
 	return report("%s has more than one VM: which one is meant cannot be told", a->label);
 }
 
+/* What scan() is at. */
+struct scan {
+	struct attached *a;
+	bool stock;
+};
+
 /* Looks at one descriptor of the process; -1 after a report. */
-static int look_at(struct attached *a, int fd, const char *link)
+static int look_at(void *opaque, int fd, const char *link)
 {
+	struct scan *s = opaque;
+	struct attached *a = s->a;
 	bool is_vm = !strcmp(link, VM_LINK);
 	unsigned int id = 0;
 	int copy;
 
+	s->stock |= !strcmp(link, STOCK_LINK);
 	if (!is_vm && !vcpu_id(link, &id))
 		return 0;
 	copy = copy_fd(a, fd, link);
@@ -130,33 +130,21 @@ static int look_at(struct attached *a, int fd, const char *link)
 
 static int scan(struct attached *a)
 {
-	struct dirent *entry;
-	bool stock = false;
-	char buf[64];
-	DIR *dir;
-	int err = 0;
+	struct scan s = { .a = a };
+	int err = proc_fds(a->pid, look_at, &s);
 
-	snprintf(buf, sizeof(buf), "/proc/%ld/fd", (long)a->pid);
-	dir = opendir(buf);
-	if (!dir && errno == EACCES)
+	if (err && errno == EACCES)
 		return report("%s: no permission to look into process %ld; try as root", a->label,
 			      (long)a->pid);
-	if (!dir && attach_gone(a))
+	if (err && errno && attach_gone(a))
 		return report("%s has ended", a->label);
-	if (!dir)
-		return report("%s: cannot read %s: %s", a->label, buf, strerror(errno));
-	while (!err && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' || !read_link(dirfd(dir), entry->d_name, buf))
-			continue;
-		stock |= !strcmp(buf, STOCK_LINK);
-		err = look_at(a, atoi(entry->d_name), buf);
-	}
-	closedir(dir);
+	if (err && errno)
+		return report("%s: cannot read its descriptors: %s", a->label, strerror(errno));
 	if (err || a->vm_fd >= 0)
 		return err;
 	if (attach_gone(a))
 		return report("%s has ended", a->label);
-	if (stock)
+	if (s.stock)
 		return report("%s runs on stock KVM, which lets nobody look inside", a->label);
 	return report("%s has no VM of minikvm", a->label);
 }
