@@ -128,6 +128,42 @@ void vm_irq_send(struct vm *vm, struct vm_irq *irq, u64 address, u32 data)
 		vm_signal_msi(vm, address, data);
 }
 
+int vm_irq_open(struct vm *vm, struct vm_irq *irq)
+{
+	bool there;
+
+	pthread_mutex_lock(&routes_lock);
+	there = irq_reserve(vm, irq);
+	pthread_mutex_unlock(&routes_lock);
+	return there ? irq->fd : -1;
+}
+
+bool vm_irq_attach(struct vm *vm, struct vm_irq *irq, u64 address, u32 data)
+{
+	bool ready;
+
+	pthread_mutex_lock(&routes_lock);
+	ready = irq_ready(vm, irq, address, data);
+	pthread_mutex_unlock(&routes_lock);
+	/* One that was attached, and cannot be moved, would go on sending the old message. */
+	if (!ready)
+		vm_irq_detach(vm, irq);
+	return ready;
+}
+
+void vm_irq_detach(struct vm *vm, struct vm_irq *irq)
+{
+	struct minikvm_irqfd arg = {
+		.fd = (u32)irq->fd, .gsi = irq->gsi, .flags = MINIKVM_IRQFD_FLAG_DEASSIGN,
+	};
+
+	pthread_mutex_lock(&routes_lock);
+	if (irq->gsi && irq->generation && irq->generation == vm->generation)
+		(void)ioctl(vm->fd, MINIKVM_IRQFD, &arg);
+	irq->generation = 0;
+	pthread_mutex_unlock(&routes_lock);
+}
+
 /* ---- doorbells -------------------------------------------------------------------------------- */
 
 void vm_doorbell(struct vm *vm, u64 gpa, int fd, bool on)

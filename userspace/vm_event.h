@@ -46,6 +46,29 @@ void vm_irq_destroy(struct vm *vm, struct vm_irq *irq);
 void vm_irq_send(struct vm *vm, struct vm_irq *irq, u64 address, u32 data);
 
 /**
+ * vm_irq_open() - an eventfd for others to signal, in the interrupt's place
+ * @vm: the VM
+ * @irq: the interrupt; such a one is not sent with vm_irq_send()
+ *
+ * Return: the eventfd, owned by @irq and the same until vm_irq_destroy(); -1 if there are too many.
+ */
+int vm_irq_open(struct vm *vm, struct vm_irq *irq);
+
+/**
+ * vm_irq_attach() - let what signals the eventfd send a message; what was signalled before counts
+ * @vm: the VM
+ * @irq: the interrupt, after vm_irq_open()
+ * @address: of the message
+ * @data: of the message
+ *
+ * Return: true; false if the accelerator cannot do that: the events are left to who reads them.
+ */
+bool vm_irq_attach(struct vm *vm, struct vm_irq *irq, u64 address, u32 data);
+
+/** vm_irq_detach() - undo that: on return the guest gets no more, and events stay in the eventfd */
+void vm_irq_detach(struct vm *vm, struct vm_irq *irq);
+
+/**
  * vm_doorbell() - let a guest's write to @gpa signal @fd instead of arriving on the bus, or not any
  *	more
  * @vm: the VM; registrations end with it

@@ -72,6 +72,45 @@ void vm_irq_send(struct vm *vm, struct vm_irq *irq, u64 address, u32 data)
 	msi_data = data;
 }
 
+#define EVENT_FD	88
+
+/* The one eventfd that the host's kernel signals: what it sends, if anything. */
+static bool attached, refuse_events;
+static u64 event_address;
+static u32 event_data;
+static unsigned int nr_moves;
+
+int vm_irq_open(struct vm *vm, struct vm_irq *irq)
+{
+	(void)vm;
+	irq->fd = EVENT_FD;
+	return EVENT_FD;
+}
+
+bool vm_irq_attach(struct vm *vm, struct vm_irq *irq, u64 address, u32 data)
+{
+	(void)vm;
+	if (irq->fd != EVENT_FD)
+		tap_bail("an interrupt without an eventfd is attached");
+	attached = !refuse_events;
+	event_address = address;
+	event_data = data;
+	return attached;
+}
+
+void vm_irq_detach(struct vm *vm, struct vm_irq *irq)
+{
+	(void)vm;
+	(void)irq;
+	attached = false;
+}
+
+static void events_moved(void *opaque)
+{
+	(void)opaque;
+	nr_moves++;
+}
+
 /* What DEASSIGN would not find is a mistake here. */
 void vm_doorbell(struct vm *vm, u64 gpa, int fd, bool on)
 {
@@ -127,7 +166,7 @@ static int notify_fd(void *opaque, unsigned int queue)
 
 static const struct virtio_ops ops = {
 	.config_read = config_read, .config_write = config_write, .notify = notify,
-	.notify_fd = notify_fd, .stop = stop,
+	.notify_fd = notify_fd, .events_moved = events_moved, .stop = stop,
 };
 
 static u32 cfg_read(unsigned int slot, unsigned int reg, unsigned int size)
@@ -470,6 +509,66 @@ static void test_interrupts(void)
 	tap_ok(mem_read(base + 0x4000 + 32, 4) == 0, "there is no third entry");
 }
 
+static bool is_direct(void)
+{
+	return dev.transport->event_is_direct(dev.transport_opaque, 0);
+}
+
+/* An eventfd for a queue's interrupts leads to the guest as long as a message may be sent. */
+static void test_events(void)
+{
+	unsigned int cap, before;
+	u64 base;
+
+	power_on();
+	base = bar();
+	cap = find_cap(0x11, -1);
+	initialise(base, VIRTIO_VERSION_1);
+	tap_ok(!is_direct() && dev.transport->event_fd(dev.transport_opaque, 0) == EVENT_FD,
+	       "a queue has an eventfd for its interrupts");
+	cfg_write(SLOT, cap + 2, 2, 0x8000);
+	mem_write(base + 0x4010, 4, 0xfee00000);
+	mem_write(base + 0x4018, 4, 0x41);
+	mem_write(base + 0x401c, 4, 0);
+	tap_ok(!attached && !is_direct(), "without a vector it leads nowhere");
+	mem_write(base + 0x1a, 2, 1);
+	tap_ok(attached && is_direct() && event_address == 0xfee00000 && event_data == 0x41,
+	       "with one, it is the vector's message");
+	mem_write(base + 0x4018, 4, 0x42);
+	tap_ok(attached && event_data == 0x42, "which may change");
+	before = nr_moves;
+	mem_write(base + 0x401c, 4, 1);
+	tap_ok(!attached && !is_direct() && nr_moves == before + 1,
+	       "masked, it leads nowhere, and the device is told");
+	nr_msi = 0;
+	raise_queue_interrupt();
+	tap_ok(!nr_msi && mem_read(base + 0x5000, 8) == 2, "what the device finds there is pending");
+	mem_write(base + 0x401c, 4, 0);
+	tap_ok(nr_msi == 1 && attached && is_direct() && nr_moves == before + 2,
+	       "unmasked, it is sent, and the eventfd leads to the guest again");
+	cfg_write(SLOT, cap + 2, 2, 0xc000);
+	tap_ok(!attached, "the function mask holds all");
+	cfg_write(SLOT, cap + 2, 2, 0x8000);
+	mem_write(base + 0x1a, 2, 0);
+	tap_ok(!attached, "another vector, which is masked");
+	mem_write(base + 0x1a, 2, 1);
+	refuse_events = true;
+	mem_write(base + 0x4018, 4, 0x43);
+	tap_ok(!is_direct(), "what the accelerator refuses is left to the device");
+	refuse_events = false;
+	mem_write(base + 0x4018, 4, 0x44);
+	tap_ok(is_direct(), "until it takes it");
+	cfg_write(SLOT, cap + 2, 2, 0);
+	tap_ok(!attached && !is_direct(), "with MSI-X off there is only the pin");
+	cfg_write(SLOT, cap + 2, 2, 0x8000);
+	mem_write(base + 0x14, 1, 0);
+	tap_ok(!attached && !is_direct(), "a reset takes the vector away");
+	mem_write(base + 0x1a, 2, 1);
+	tap_ok(attached, "which the driver gives anew");
+	power_on();
+	tap_ok(!attached && !is_direct(), "and one of the machine, too");
+}
+
 static void test_reset_register(void)
 {
 	u8 value = 6;
@@ -521,7 +620,7 @@ static void test_random(void)
 		if (!(i % 1024))
 			raise_queue_interrupt();
 		wrong += m.mmio.nr > 1 || cfg_read(SLOT, 0, 4) != 0x10421af4 ||
-			 (dev.queue[0].enabled && !dev.queue[0].desc);
+			 (dev.queue[0].enabled && !dev.queue[0].desc) || attached != is_direct();
 		virtqueue_pop(&dev.queue[0], &(struct virtq_chain){ 0 });
 	}
 	tap_ok(!wrong, "random accesses break nothing");
@@ -536,6 +635,7 @@ int main(void)
 	test_negotiation();
 	test_configuration();
 	test_interrupts();
+	test_events();
 	test_reset_storm();
 	test_reset_register();
 	test_random();

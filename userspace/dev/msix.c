@@ -35,6 +35,13 @@ int msix_init(struct msix *msix, struct pci_dev *dev, unsigned int nr, unsigned 
 	return 0;
 }
 
+/* Called with the lock held. */
+static void tell(struct msix *msix)
+{
+	if (msix->changed)
+		msix->changed(msix->opaque);
+}
+
 void msix_reset(struct msix *msix)
 {
 	unsigned int i;
@@ -46,20 +53,31 @@ void msix_reset(struct msix *msix)
 	memset(msix->entry, 0, sizeof(msix->entry));
 	for (i = 0; i < MSIX_MAX_VECTORS; i++)
 		msix->entry[i][3] = VECTOR_MASKED;
+	tell(msix);
 	pthread_mutex_unlock(&msix->lock);
+}
+
+bool msix_message(const struct msix *msix, unsigned int vector, u64 *address, u32 *data)
+{
+	const u32 *e = msix->entry[vector < msix->nr ? vector : 0];
+
+	if (vector >= msix->nr || !msix->enabled || msix->masked || (e[3] & VECTOR_MASKED))
+		return false;
+	*address = (u64)e[1] << 32 | e[0];
+	*data = e[2];
+	return true;
 }
 
 /* Send @vector if it is pending and not masked. Called with the lock held. */
 static void flush_vector(struct msix *msix, unsigned int vector)
 {
-	const u32 *e = msix->entry[vector];
-	u64 bit = BIT_ULL(vector % 64);
+	u64 bit = BIT_ULL(vector % 64), address;
+	u32 data;
 
-	if (!msix->enabled || msix->masked || (e[3] & VECTOR_MASKED) ||
-	    !(msix->pending[vector / 64] & bit))
+	if (!(msix->pending[vector / 64] & bit) || !msix_message(msix, vector, &address, &data))
 		return;
 	msix->pending[vector / 64] &= ~bit;
-	msix->send(msix->opaque, vector, (u64)e[1] << 32 | e[0], e[2]);
+	msix->send(msix->opaque, vector, address, data);
 }
 
 static void flush(struct msix *msix)
@@ -78,6 +96,7 @@ void msix_config_written(struct msix *msix)
 	msix->enabled = high & (MSIX_CONTROL_ENABLE >> 8);
 	msix->masked = high & (MSIX_CONTROL_MASK >> 8);
 	flush(msix);
+	tell(msix);
 	pthread_mutex_unlock(&msix->lock);
 }
 
@@ -131,6 +150,7 @@ void msix_table_write(struct msix *msix, u64 offset, unsigned int size, u64 valu
 	pthread_mutex_lock(&msix->lock);
 	memcpy((u8 *)msix->entry + offset, &value, size);
 	flush(msix);
+	tell(msix);
 	pthread_mutex_unlock(&msix->lock);
 }
 

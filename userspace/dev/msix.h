@@ -18,7 +18,8 @@
 /**
  * struct msix - the table and pending bits of one function
  * @send: deliver the message of @vector; called with @lock held
- * @opaque: its argument
+ * @changed: NULL, or told that a message, a mask or the switch may have changed; likewise
+ * @opaque: their argument
  * @dev: the function
  * @cap: offset of the capability
  * @nr: vectors
@@ -30,6 +31,7 @@
  */
 struct msix {
 	void (*send)(void *opaque, unsigned int vector, u64 address, u32 data);
+	void (*changed)(void *opaque);
 	void *opaque;
 	struct pci_dev *dev;
 	unsigned int cap;
@@ -43,7 +45,7 @@ struct msix {
 
 /**
  * msix_init() - add the capability to a function
- * @msix: @send and @opaque are set by the caller
+ * @msix: @send, @changed and @opaque are set by the caller
  * @nr: vectors, at most MSIX_MAX_VECTORS
  * @bar: BAR that holds table and pending bits
  * @table: offset of the table in it
@@ -74,6 +76,17 @@ bool msix_is_enabled(struct msix *msix);
  * @vector: index in the table
  */
 void msix_raise(struct msix *msix, unsigned int vector);
+
+/**
+ * msix_message() - what @vector sends now; called with @lock held
+ * @msix: the table
+ * @vector: index in the table, or one that is not in it
+ * @address: set
+ * @data: set
+ *
+ * Return: false if it sends nothing: there is no such vector, it is masked, or MSI-X is off.
+ */
+bool msix_message(const struct msix *msix, unsigned int vector, u64 *address, u32 *data);
 
 /** msix_table_read() - guest access to the table; not aligned or too far reads as 0 */
 u64 msix_table_read(struct msix *msix, u64 offset, unsigned int size);

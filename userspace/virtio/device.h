@@ -40,6 +40,8 @@ struct virtio_dev;
  * @notify: the driver added requests to a queue; called without a lock, in a vCPU thread: hand
  *	over and return
  * @notify_fd: NULL, or the eventfd that is as good as @notify, or -1
+ * @events_moved: NULL, or what virtio_transport.event_is_direct() answers has changed; with locks of
+ *	the transport held, any thread: hand over and return
  * @stop: the device is being reset; called with its lock held, when no queue yields a request any
  *	more. On return nothing is in flight: the device's threads look at no ring, touch no guest
  *	RAM and raise no interrupt until a queue is enabled again. What waits for something that
@@ -52,6 +54,7 @@ struct virtio_ops {
 	void (*config_write)(void *opaque, unsigned int offset, const void *buf, unsigned int len);
 	void (*notify)(void *opaque, unsigned int queue);
 	int (*notify_fd)(void *opaque, unsigned int queue);
+	void (*events_moved)(void *opaque);
 	void (*stop)(void *opaque);
 };
 
@@ -59,10 +62,16 @@ struct virtio_ops {
  * struct virtio_transport - how a device reaches the driver
  * @queue_interrupt: requests of @queue were completed; any thread, with or without locks
  * @config_interrupt: status or configuration changed; likewise
+ * @event_fd: an eventfd that the host's kernel can signal to interrupt because of @queue; it belongs
+ *	to the transport and stays the same. -1: there is none. Before the guest runs
+ * @event_is_direct: the accelerator takes the events of that eventfd now; else the device has to
+ *	read them, and call @queue_interrupt. Any thread, with or without locks
  */
 struct virtio_transport {
 	void (*queue_interrupt)(void *opaque, unsigned int queue);
 	void (*config_interrupt)(void *opaque);
+	int (*event_fd)(void *opaque, unsigned int queue);
+	bool (*event_is_direct)(void *opaque, unsigned int queue);
 };
 
 /**

@@ -77,6 +77,9 @@ enum common_reg {
  * struct virtio_pci - the transport of one device
  * @access_cap: offset of the capability that gives access to the BAR through configuration space
  * @irq: of each MSI-X vector; guarded by the table's lock
+ * @event: of each queue whose interrupts the host's kernel raises; likewise
+ * @events: bits of the queues that have one; likewise
+ * @direct: bits of those whose events are interrupts; written with the table's lock held
  * @pin_lock: @isr, and that the pin follows it; taken inside all other locks of the device
  * @isr: why the pin is asserted
  *
@@ -88,6 +91,9 @@ struct virtio_pci {
 	struct pci_dev pci;
 	struct msix msix;
 	struct vm_irq irq[VIRTIO_MAX_QUEUES + 1];
+	struct vm_irq event[VIRTIO_MAX_QUEUES];
+	u64 events;
+	_Atomic u64 direct;
 	unsigned int access_cap;
 	pthread_mutex_t pin_lock;
 	u8 isr;
@@ -204,6 +210,44 @@ static u16 valid_vector(const struct virtio_pci *vpci, u64 value)
 	return value < vpci->msix.nr ? (u16)value : MSIX_NO_VECTOR;
 }
 
+/*
+ * The events of a queue are its vector's message for as long as that may be sent; a vector that is
+ * masked, or the pin, is left to the device and queue_interrupt(). Called with the table's lock
+ * held, so that no message is sent once the guest's write that masks the vector is done.
+ */
+static bool connect_event(struct virtio_pci *vpci, unsigned int queue)
+{
+	struct vm *vm = &vpci->m->vm;
+	u64 address;
+	u32 data;
+
+	if (msix_message(&vpci->msix, vpci->queue_vector[queue], &address, &data))
+		return vm_irq_attach(vm, &vpci->event[queue], address, data);
+	vm_irq_detach(vm, &vpci->event[queue]);
+	return false;
+}
+
+static void connect_events(void *opaque)
+{
+	struct virtio_pci *vpci = opaque;
+	u64 direct = 0;
+	unsigned int i;
+
+	for (i = 0; vpci->events && i < vpci->dev->nr_queues; i++) {
+		if ((vpci->events & BIT_ULL(i)) && connect_event(vpci, i))
+			direct |= BIT_ULL(i);
+	}
+	if (atomic_exchange(&vpci->direct, direct) != direct)
+		vpci->dev->ops->events_moved(vpci->dev->opaque);
+}
+
+static void vectors_changed(struct virtio_pci *vpci)
+{
+	pthread_mutex_lock(&vpci->msix.lock);
+	connect_events(vpci);
+	pthread_mutex_unlock(&vpci->msix.lock);
+}
+
 /* Where a queue lies. Called with the queue's lock held; it is not in use. */
 static void place_queue(struct virtqueue *vq, unsigned int reg, u32 value)
 {
@@ -245,6 +289,7 @@ static void write_queue_reg(struct virtio_pci *vpci, unsigned int reg, u32 value
 	switch (reg) {
 	case QUEUE_VECTOR:
 		vpci->queue_vector[nr] = valid_vector(vpci, value);
+		vectors_changed(vpci);
 		break;
 	case QUEUE_ENABLE:
 		if (value == 1)
@@ -288,6 +333,7 @@ static void reset_registers(struct virtio_pci *vpci)
 	vpci->config_vector = MSIX_NO_VECTOR;
 	for (i = 0; i < VIRTIO_MAX_QUEUES; i++)
 		vpci->queue_vector[i] = MSIX_NO_VECTOR;
+	vectors_changed(vpci);
 	(void)take_isr(vpci);
 }
 
@@ -507,8 +553,29 @@ static void config_interrupt(void *opaque)
 	interrupt(vpci, vpci->config_vector, ISR_CONFIG);
 }
 
+static int event_fd(void *opaque, unsigned int queue)
+{
+	struct virtio_pci *vpci = opaque;
+	int fd;
+
+	pthread_mutex_lock(&vpci->msix.lock);
+	fd = vm_irq_open(&vpci->m->vm, &vpci->event[queue]);
+	if (fd >= 0)
+		vpci->events |= BIT_ULL(queue);
+	pthread_mutex_unlock(&vpci->msix.lock);
+	return fd;
+}
+
+static bool event_is_direct(void *opaque, unsigned int queue)
+{
+	return atomic_load(&((struct virtio_pci *)opaque)->direct) & BIT_ULL(queue);
+}
+
 static const struct virtio_transport pci_transport = {
-	.queue_interrupt = queue_interrupt, .config_interrupt = config_interrupt,
+	.queue_interrupt = queue_interrupt,
+	.config_interrupt = config_interrupt,
+	.event_fd = event_fd,
+	.event_is_direct = event_is_direct,
 };
 
 static void send_msi(void *opaque, unsigned int vector, u64 address, u32 data)
@@ -573,11 +640,14 @@ struct virtio_pci *virtio_pci_create(struct machine *m, struct virtio_dev *dev, 
 	pthread_mutex_init(&vpci->pin_lock, NULL);
 	for (i = 0; i < ARRAY_SIZE(vpci->irq); i++)
 		vm_irq_init(&vpci->irq[i]);
+	for (i = 0; i < ARRAY_SIZE(vpci->event); i++)
+		vm_irq_init(&vpci->event[i]);
 	pci_dev_init(&vpci->pci, &ident, &m->mmio);
 	vpci->pci.cfg[PCI_INT_PIN] = 1;
 	pci_add_bar(&vpci->pci, BAR_NR, BAR_SIZE, &bar_ops, vpci);
 	vpci->pci.bar[BAR_NR].moved = bar_moved;
 	vpci->msix.send = send_msi;
+	vpci->msix.changed = connect_events;
 	vpci->msix.opaque = vpci;
 	if (msix_init(&vpci->msix, &vpci->pci, dev->nr_queues + 1, BAR_NR, BLOCK_MSIX_TABLE,
 		      BLOCK_MSIX_PBA) ||
@@ -609,5 +679,7 @@ void virtio_pci_destroy(struct virtio_pci *vpci)
 
 	for (i = 0; vpci && i < ARRAY_SIZE(vpci->irq); i++)
 		vm_irq_destroy(&vpci->m->vm, &vpci->irq[i]);
+	for (i = 0; vpci && i < ARRAY_SIZE(vpci->event); i++)
+		vm_irq_destroy(&vpci->m->vm, &vpci->event[i]);
 	free(vpci);
 }
