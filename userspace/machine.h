@@ -77,6 +77,8 @@ static inline void device_stats_add(struct device_stats *s, const char *name, u6
  * @start: NULL, or start threads; called once, after privilege was dropped. 0, or -1 after a report
  * @reset: back to power-on state; no vCPU runs, and on return the device neither touches RAM nor
  *	raises interrupts
+ * @paused: NULL, or the machine was paused: end what would touch guest RAM without end; main
+ *	thread, no vCPU runs, perhaps several times in one pause
  * @resumed: NULL, or the machine goes on after a pause: try again what had to wait, and return;
  *	main thread, vCPUs may run already
  * @stats: NULL, or fill in the zeroed structure; main thread, while other threads count
@@ -85,6 +87,7 @@ static inline void device_stats_add(struct device_stats *s, const char *name, u6
 struct device_ops {
 	int (*start)(void *opaque);
 	void (*reset)(void *opaque);
+	void (*paused)(void *opaque);
 	void (*resumed)(void *opaque);
 	void (*stats)(void *opaque, struct device_stats *stats);
 	void (*destroy)(void *opaque);

@@ -142,6 +142,7 @@ void machine_pause_settle(struct machine *m)
 {
 	struct pause_state *p = &m->pause;
 	bool settle, tell = false;
+	unsigned int i;
 
 	if (machine_paused(m) == PAUSE_NONE)
 		return;
@@ -154,6 +155,10 @@ void machine_pause_settle(struct machine *m)
 		p->told = true;
 	}
 	pthread_mutex_unlock(&p->lock);
+	for (i = 0; settle && i < m->nr_devices; i++) {
+		if (m->device[i].ops->paused)
+			m->device[i].ops->paused(m->device[i].opaque);
+	}
 	if (settle)
 		save_clocks(m);
 	if (tell && p->on_change)

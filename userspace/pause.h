@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Pausing the machine: vCPUs leave the guest and wait, the guest's clocks stand still, devices go
- * on.
+ * on, but for those with a paused operation.
  */
 #ifndef MKVM_PAUSE_H
 #define MKVM_PAUSE_H
