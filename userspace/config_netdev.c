@@ -142,9 +142,7 @@ static int on_or_off(bool *field, const struct place *at, const char *value)
 
 static int set_vhost(struct netdev_config *nd, const struct place *at, const char *value)
 {
-	if (on_or_off(&nd->vhost, at, value))
-		return -1;
-	return nd->vhost ? report("network %s: vhost=on is not supported", at->arg) : 0;
+	return on_or_off(&nd->vhost, at, value);
 }
 
 static int set_script(struct netdev_config *nd, const struct place *at, const char *value)
@@ -400,7 +398,7 @@ static const struct {
 	{ "fds", K(TAP), set_fds },
 	{ "br", K(TAP) | K(BRIDGE), set_bridge },
 	{ "queues", K(TAP) | K(MACVTAP), set_queues },
-	{ "vhost", K(TAP), set_vhost },
+	{ "vhost", K(TAP) | K(BRIDGE) | K(MACVTAP), set_vhost },
 	{ "script", K(TAP), set_script },
 	{ "downscript", K(TAP), set_script },
 	{ "dev", K(MACVTAP), set_parent },

@@ -192,9 +192,10 @@ static json_t *describe_nets(const struct config *cfg)
 
 		snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", nic->mac[0],
 			 nic->mac[1], nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5]);
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "kind",
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b}", "kind",
 						      netdev_kind_name(nd->kind), "mac", mac,
-						      "netdev", nd->arg ? nd->arg : ""));
+						      "netdev", nd->arg ? nd->arg : "", "vhost",
+						      nd->vhost));
 	}
 	return list;
 }
@@ -294,7 +295,8 @@ static void print_ends(const json_t *o)
 		       num(e, "size"), json_is_true(json_object_get(e, "readonly")) ?
 				       ", read-only" : "");
 	json_array_foreach(json_object_get(o, "networks"), i, e)
-		printf("network %zu: %s, MAC address %s\n", i, str(e, "netdev"), str(e, "mac"));
+		printf("network %zu: %s, MAC address %s%s\n", i, str(e, "netdev"), str(e, "mac"),
+		       json_is_true(json_object_get(e, "vhost")) ? ", by vhost-net" : "");
 	json_array_foreach(json_object_get(o, "streams"), i, e) {
 		printf("stream %zu: %s: %s", i, str(e, "what"), str(e, "stream"));
 		if (str(e, "path"))

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include <linux/if_tun.h>
+#include <linux/vhost.h>
 
 #include "minikvm.h"
 #include "report.h"
@@ -159,6 +160,11 @@ static const struct arg_rule checked[] = {
 	IOCTL(TUNSETOFFLOAD, MAIN | VCPU | NET), IOCTL(TUNSETVNETHDRSZ, MAIN | VCPU | NET),
 	IOCTL(TUNSETQUEUE, MAIN | VCPU | NET), IOCTL(TUNGETFEATURES, MAIN | NET),
 	IOCTL(TUNGETIFF, MAIN | NET),
+	/* vhost-net: the device's thread starts it, a reset or a pause stops it. */
+	IOCTL(VHOST_SET_FEATURES, NET), IOCTL(VHOST_SET_VRING_NUM, NET),
+	IOCTL(VHOST_SET_VRING_BASE, NET), IOCTL(VHOST_SET_VRING_ADDR, NET),
+	IOCTL(VHOST_NET_SET_BACKEND, MAIN | VCPU | NET),
+	IOCTL(VHOST_GET_VRING_BASE, MAIN | VCPU | NET),
 };
 
 static int add_rules(scmp_filter_ctx ctx, u32 kind)

@@ -264,7 +264,15 @@ refuse "old style: two networks" "a second network on the hub" $k -net nic -net 
 refuse "old style: two devices" "a second device on the hub" $k -net nic -net nic -net user
 refuse "old style: another model" "model 'rtl8139' is not supported" $k -net nic,model=rtl8139 -net user
 refuse "scripts" "mkvm runs no scripts" $k -nic tap,script=/etc/qemu-ifup
-refuse "vhost" "vhost=on is not supported" $k -nic tap,vhost=on
+refuse "vhost, perhaps" "vhost is on or off, not 'maybe'" $k -nic tap,vhost=maybe
+refuse "vhost without a tap" "key 'vhost' is not supported; use id, net" $k -nic user,vhost=on
+refuse "vhost on a cable" "key 'vhost' is not supported" $k -nic stream,vhost=on
+refuse "vhost by force" "key 'vhostforce' is not supported" $k -nic tap,vhostforce=on
+refuse "vhost from a descriptor" "key 'vhostfd' is not supported" $k -nic tap,vhost=on,vhostfd=3
+accept "vhost" "MAC address 52:54:00:00:00:01, by vhost-net" run -kernel kernel \
+	-dry-run -nic tap,ifname=t0,vhost=on,mac=52:54:00:00:00:01
+accept "vhost of a bridge, as JSON" '"vhost": true' run -kernel kernel -dry-run=json -nic bridge,vhost=on
+accept "vhost of a macvtap, off" '"vhost": false' run -kernel kernel -dry-run=json -nic macvtap,dev=lo,vhost=off
 refuse "interface name too long" "is no name of an interface" $k -nic tap,ifname=abcdefghijklmnop
 refuse "interface name with a slash" "is no name of an interface" $k -nic tap,ifname=../x
 refuse "too many queues" "a number from 1 to 8" $k -nic tap,queues=9

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # On the lab host: Debian guests on networks of each kind copy files to each other and to the host.
 # Prints TAP. Beside it lie mkvm, guest-vmlinuz, guest-initramfs, guest-root.img and net-guest.sh.
-# usage: [ACCEL=kvm] net-cases.sh [user|bridge|macvtap|stream|typed...]
+# usage: [ACCEL=kvm] net-cases.sh [user|bridge|macvtap|stream|typed|vhost...]
 set -u
 cd "$(dirname "$0")" || exit 1
 accel=${ACCEL:-minikvm}
@@ -24,7 +24,7 @@ start() {
 	cp guest-root.img "$work/$vm.img"
 	timeout -s KILL "$limit" ./mkvm run --accel "$accel" -name "$vm" -pidfile "$work/$vm.pid" -m 128 -kernel ./guest-vmlinuz \
 		-initrd "$work/initrd" -hda "$work/$vm.img" -serial "file:$work/$vm" -nographic \
-		-append "console=ttyS0,115200 loglevel=5 cryptomgr.notests mkvm.me=$me mkvm.peer=$peer mkvm.mtu=" \
+		-append "console=ttyS0,115200 loglevel=5 cryptomgr.notests mkvm.me=$me mkvm.peer=$peer mkvm.mtu= ${words:-}" \
 		"$@" </dev/null >"$work/$vm.log" 2>&1 &
 	eval "${vm}_pid=$!"
 }
@@ -105,7 +105,12 @@ macvtap_case() {
 	modprobe dummy && ip link set dummy0 up
 	point $? "the host has an interface"
 	start a 10.9.0.1 10.9.0.2:80 -nic macvtap,dev=dummy0
-	start b 10.9.0.2 10.9.0.1:80 -nic macvtap,dev=dummy0
+	# The kernel cannot raise a pin.
+	modprobe vhost_net && words=pci=nomsi
+	start b 10.9.0.2 10.9.0.1:80 -nic macvtap,dev=dummy0,vhost=on
+	words='' i=0
+	while [ $i -lt "$limit" ] && ! grep -q '^got=' "$work/b"; do sleep 1; i=$((i + 1)); done
+	[ "$(counter b vhost_forwarded_interrupts)" -gt 50 ]; point $? "vhost-net serves b, mkvm raises its pin"
 	both
 	! ls -d /sys/class/net/macvtap* >/dev/null 2>&1; point $? "the interfaces are gone"
 	start a 10.9.0.1 10.9.0.2:80 -nic macvtap,dev=dummy0,ifname=killed0
@@ -163,11 +168,57 @@ typed_case() {
 	tell ubuntutest
 }
 
+# A number that `mkvm info VM` tells of the network.
+counter() { ./mkvm info "$1" 2>&1 | sed -n "s/^net0.* $2 \([0-9]*\).*/\1/p"; }
+sysfs() { cat "/sys/class/net/$1/statistics/$2"; }
+
+# Frames moved by the host's kernel; the guest takes the driver off and puts it back at the end.
+vhost_case() {
+	./mkvm run -accel "$accel" -m 128 -kernel ./guest-vmlinuz -nic tap,ifname=vh0,vhost=on 2>"$work/log"
+	[ $? -eq 1 ] && grep -q 'no /dev/vhost-net (modprobe vhost_net)' "$work/log" && [ ! -e /sys/class/net/vh0 ]
+	point $? "without the module, mkvm says what is missing and leaves no interface"
+	modprobe vhost_net && brctl addbr lab-br && ip addr add 10.9.0.254/24 dev lab-br && ip link set lab-br up
+	point $? "the host has vhost-net and a bridge"
+	head -c 1500001 /dev/urandom >"$work/www/file"
+	echo no >"$work/www/done"
+	busybox httpd -f -p 10.9.0.254:8080 -h "$work/www" &
+	server=$!
+	words=mkvm.rebind
+	start a 10.9.0.1 10.9.0.254:8080 -smp 2 -netdev tap,id=n,ifname=vh0,br=lab-br,queues=2,vhost=on \
+		-device virtio-net-pci,netdev=n
+	words=
+	i=0
+	while [ $i -lt "$limit" ] && ! grep -q '^got=' "$work/a"; do sleep 1; i=$((i + 1)); done
+	rm -f "$work/back"
+	timeout 20 busybox wget -q -O "$work/back" http://10.9.0.1/file
+	[ "$(counter a vhost_queues)" = 4 ]; point $? "the queues are the kernel's"
+	./mkvm pause a && [ "$(counter a vhost_queues)" = 0 ]; point $? "not while the guest is paused"
+	seen=$(sysfs vh0 tx_packets)
+	! ping -q -c 1 -W 1 10.9.0.1 >/dev/null && [ "$(sysfs vh0 tx_packets)" = "$seen" ]
+	point $? "then it gets no frame"
+	./mkvm resume a && ping -q -c 3 -W 5 10.9.0.1 >/dev/null && [ "$(counter a vhost_queues)" = 4 ]
+	point $? "resumed, it goes on"
+	[ "$(counter a vhost_forwarded_interrupts)" -lt 20 ]; point $? "interrupts go from kernel to kernel"
+	[ $(($(sysfs vh0 rx_bytes) / $(sysfs vh0 rx_packets))) -gt 2000 ] &&
+		[ $(($(sysfs vh0 tx_bytes) / $(sysfs vh0 tx_packets))) -gt 2000 ]
+	point $? "frames are longer than the wire's, in both directions"
+	echo yes >"$work/www/done"
+	finish a
+	kill $server
+	same "$(value a got)" "$(sum "$work/www/file")"; point $? "the guest has the host's file"
+	same "$(value a again)" "$(sum "$work/www/file")"; point $? "and again, with the driver anew"
+	same "$(sum "$work/back")" "$(value a mine)"; point $? "the host has the guest's"
+	[ "$(value a queues)" = 2 ]; point $? "two pairs of queues are used"
+	[ ! -e /sys/class/net/vh0 ]; point $? "the tap is gone"
+	ip link set lab-br down && brctl delbr lab-br
+	tell a
+}
+
 modprobe -a tun bridge macvtap 2>/dev/null
 for name in "${@:-user}"; do
 	show=0
 	case "$name" in
-	user|bridge|macvtap|stream|typed) "${name}_case" ;;
+	user|bridge|macvtap|stream|typed|vhost) "${name}_case" ;;
 	*) echo "Bail out! unknown case '$name'"; exit 1 ;;
 	esac
 done

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # In the guest, for net-cases.sh: gets an address, fetches a file from the peer, gives it one, and
-# says what it saw. The kernel command line holds mkvm.me=ADDRESS or dhcp, and mkvm.peer=URL.
+# says what it saw. The kernel command line holds mkvm.me=ADDRESS or dhcp, and mkvm.peer=URL; with
+# mkvm.rebind, the driver is taken off the device and put back, and the file fetched again.
 # shellcheck shell=sh
 for word in $(cat /proc/cmdline); do
 	case "$word" in
 	mkvm.me=*) me=${word#*=} ;;
 	mkvm.peer=*) peer=${word#*=} ;;
+	mkvm.rebind) rebind=1 ;;
 	mkvm.mtu=*) echo "mtu=$(cat /sys/class/net/eth0/mtu)" ;;
 	esac
 done
@@ -43,6 +45,15 @@ until [ "$(timeout 10 wget -q -O - "http://$peer/done")" = yes ] || [ $tries -ge
 	tries=$((tries + 1))
 	sleep 1
 done
+if [ -n "${rebind:-}" ]; then
+	dev=$(basename "$(readlink -f /sys/class/net/eth0/device)")
+	echo "$dev" >/sys/bus/virtio/drivers/virtio_net/unbind
+	echo "$dev" >/sys/bus/virtio/drivers/virtio_net/bind
+	ip link set eth0 up
+	ip addr add "$me/24" dev eth0
+	timeout 30 wget -q -O /tmp/again "http://$peer/file"
+	echo "again=$(sha256sum </tmp/again | cut -c1-64)"
+fi
 sleep 2
 echo "queues=$(ls -d /sys/class/net/eth0/queues/rx-* | wc -l)"
 grep -E 'virtio.*-(input|output)' /proc/interrupts | sed 's/^/irq /'

@@ -132,6 +132,30 @@ static void test_descriptors(void)
 	tap_ok(fcntl(fd, F_GETFD) < 0, "a descriptor that is refused is closed");
 }
 
+static void test_vhost(void)
+{
+	struct netdev_config nd = { .kind = NETDEV_TAP, .arg = (char *)"tap", .queues = 2, .vhost = true };
+	struct ifreq ifr = { .ifr_name = "plain" };
+	bool there = !access("/dev/vhost-net", R_OK | W_OK);
+	struct net_backend *a;
+
+	strcpy(nd.ifname, "fast");
+	a = tap_open(&nd);
+	tap_ok(there ? a && a->vhost : !a && strstr(said, "/dev/vhost-net") &&
+					       strstr(said, "vhost=off"),
+	       "vhost-net is opened, or named as what is missing");
+	if (a)
+		a->ops->close(a);
+	tap_ok(!link_exists("fast"), "the tap is gone");
+	ifr.ifr_flags = IFF_TAP | IFF_NO_PI;
+	nd.nr_fds = 1;
+	nd.fd[0] = open("/dev/net/tun", O_RDWR);
+	if (ioctl(nd.fd[0], TUNSETIFF, &ifr))
+		tap_bail("no tap");
+	tap_ok(!tap_open(&nd) && strstr(said, "IFF_VNET_HDR") && fcntl(nd.fd[0], F_GETFD) < 0, "%s",
+	       said);
+}
+
 static void test_bridge(void)
 {
 	struct net_backend *a, *b;
@@ -188,6 +212,7 @@ int main(void)
 		tap_skip_all("needs root, name spaces and /dev/net/tun");
 	test_interfaces();
 	test_descriptors();
+	test_vhost();
 	test_bridge();
 	return tap_done();
 }

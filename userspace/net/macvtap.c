@@ -182,9 +182,8 @@ struct net_backend *macvtap_open(const struct netdev_config *nd, const u8 *mac)
 		link_delete(index);
 	for (i = 0; !err && i < nd->queues; i++)
 		err = add_queue(&mv->tap, index, nd);
-	if (err)
+	if (err || tap_complete(&mv->tap, nd))
 		goto fail;
-	tap_find_features(&mv->tap);
 	return &mv->tap.nb;
 fail:
 	macvtap_close(&mv->tap.nb);

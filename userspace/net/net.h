@@ -30,6 +30,7 @@ static_assert(sizeof(struct virtio_net_hdr_v1) == 12, "header before a frame");
 #define NET_GSO_UDP_L4		5
 
 struct net_backend;
+struct vhost;
 
 /**
  * struct net_backend_ops - a kind of back end
@@ -66,6 +67,8 @@ struct net_backend_ops {
  * @queues: queue pairs, at least 1
  * @features: VIRTIO_NET_F_* bits it can take part in: checksums and segmentation
  * @mtu: of the interface behind it, 0: it has none
+ * @vhost: the host's kernel moves the frames, by the descriptors of poll_fd(); NULL: recv() and
+ *	send() do. Closed with the back end
  * @link_up: a cable is plugged in at the other end; changes at any time
  */
 struct net_backend {
@@ -73,6 +76,7 @@ struct net_backend {
 	unsigned int queues;
 	u64 features;
 	unsigned int mtu;
+	struct vhost *vhost;
 	atomic_bool link_up;
 };
 

@@ -72,7 +72,7 @@ struct user_net_config {
  * @fd: open descriptors of a tap or macvtap, one for each queue pair
  * @nr_fds: entries of @fd
  * @queues: queue pairs of a tap that is to be opened
- * @vhost: leave the work to the host's vhost-net
+ * @vhost: leave the frames of a tap or macvtap to the host's vhost-net
  * @server: wait for the peer, instead of connecting to it
  * @path: socket of the peer in the file system, or NULL
  * @address: of a peer by TCP

@@ -17,6 +17,7 @@
 
 #include "net/link.h"
 #include "net/tap.h"
+#include "net/vhost.h"
 #include "report.h"
 
 #ifndef TUN_F_USO4
@@ -92,7 +93,7 @@ int tap_set_offloads(struct net_backend *nb, u64 features)
 	return 0;
 }
 
-void tap_find_features(struct tap *tap)
+static void find_features(struct tap *tap)
 {
 	/* What the guest may leave to the host, and what the host may leave to the guest. */
 	static const u64 csum = BIT_ULL(VIRTIO_NET_F_CSUM) | BIT_ULL(VIRTIO_NET_F_GUEST_CSUM);
@@ -119,6 +120,18 @@ void tap_find_features(struct tap *tap)
 		tap->nb.features |=
 			BIT_ULL(VIRTIO_NET_F_GUEST_ECN) | BIT_ULL(VIRTIO_NET_F_HOST_ECN);
 	(void)tap_set_offloads(&tap->nb, 0);
+}
+
+int tap_complete(struct tap *tap, const struct netdev_config *nd)
+{
+	find_features(tap);
+	if (!nd->vhost)
+		return 0;
+	if (!tap->has_header)
+		return report("network %s: vhost=on needs a tap that was opened with IFF_VNET_HDR",
+			      nd->arg);
+	tap->nb.vhost = vhost_open(nd->arg, tap->nb.queues);
+	return tap->nb.vhost ? 0 : -1;
 }
 
 struct tap *tap_new(void)
@@ -160,6 +173,7 @@ void tap_close(struct net_backend *nb)
 	struct tap *tap = (struct tap *)nb;
 	unsigned int i;
 
+	vhost_close(nb->vhost);
 	for (i = 0; i < nb->queues; i++)
 		close(tap->fd[i]);
 	free(tap);
@@ -297,10 +311,9 @@ struct net_backend *tap_open(const struct netdev_config *nd)
 		err = tap_add_fd(tap, nd->fd[i], nd->arg);
 	if (!err && !nd->nr_fds)
 		err = open_interface(tap, nd);
-	if (err) {
+	if (err || tap_complete(tap, nd)) {
 		tap_close(&tap->nb);
 		return NULL;
 	}
-	tap_find_features(tap);
 	return &tap->nb;
 }

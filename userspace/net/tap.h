@@ -34,8 +34,15 @@ struct tap *tap_new(void);
  */
 int tap_add_fd(struct tap *tap, int fd, const char *arg);
 
-/** tap_find_features() - all descriptors were added: ask the kernel what it can do */
-void tap_find_features(struct tap *tap);
+/**
+ * tap_complete() - all descriptors were added: ask the kernel what it can do, and open vhost-net if
+ *	that is asked for
+ * @tap: the tap
+ * @nd: the option
+ *
+ * Return: 0, or -1 after a report.
+ */
+int tap_complete(struct tap *tap, const struct netdev_config *nd);
 
 /* What struct net_backend_ops of both kinds point to. */
 ssize_t tap_recv(struct net_backend *nb, unsigned int queue, struct iovec *iov, unsigned int nr);

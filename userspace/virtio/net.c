@@ -24,6 +24,11 @@
 #define NET_TYPE       1
 #define CLASS_ETHERNET 0x020000
 
+/* What vhost-net does not do: it hands over every frame that the tap has. */
+#define FILTER_FEATURES                                                         \
+	(BIT_ULL(VIRTIO_NET_F_CTRL_RX) | BIT_ULL(VIRTIO_NET_F_CTRL_RX_EXTRA) |  \
+	 BIT_ULL(VIRTIO_NET_F_CTRL_VLAN))
+
 /* What every device offers, whatever is behind it. */
 #define OWN_FEATURES                                                             \
 	(BIT_ULL(VIRTIO_NET_F_MAC) | BIT_ULL(VIRTIO_NET_F_STATUS) |              \
@@ -32,12 +37,17 @@
 	 BIT_ULL(VIRTIO_NET_F_CTRL_VLAN) | BIT_ULL(VIRTIO_NET_F_CTRL_MAC_ADDR) | \
 	 BIT_ULL(VIRTIO_NET_F_GUEST_ANNOUNCE))
 
-void net_kick(struct net_pair *pair)
+static void signal_event(int fd)
 {
 	u64 one = 1;
 
-	if (write(pair->kick_fd, &one, sizeof(one)) < 0)
+	if (write(fd, &one, sizeof(one)) < 0)
 		return;
+}
+
+void net_kick(struct net_pair *pair)
+{
+	signal_event(pair->kick_fd);
 }
 
 /* The pair a queue belongs to; a control queue is served with the first. */
@@ -46,14 +56,21 @@ static struct net_pair *pair_of(struct virtio_net *vn, unsigned int queue)
 	return &vn->pair[queue / 2 < vn->nr_pairs ? queue / 2 : 0];
 }
 
-static void net_notify(void *opaque, unsigned int queue)
-{
-	net_kick(pair_of(opaque, queue));
-}
-
 static int net_notify_fd(void *opaque, unsigned int queue)
 {
-	return pair_of(opaque, queue)->kick_fd;
+	struct virtio_net *vn = opaque;
+
+	return vn->vhost ? net_vhost_notify_fd(vn, queue) : pair_of(vn, queue)->kick_fd;
+}
+
+static void net_notify(void *opaque, unsigned int queue)
+{
+	signal_event(net_notify_fd(opaque, queue));
+}
+
+static void net_events_moved(void *opaque)
+{
+	net_kick(&((struct virtio_net *)opaque)->pair[0]);
 }
 
 static void net_config_read(void *opaque, unsigned int offset, void *buf, unsigned int len)
@@ -71,6 +88,8 @@ static void net_stop(void *opaque)
 	struct virtio_net *vn = opaque;
 	unsigned int i;
 
+	if (vn->vhost)
+		net_vhost_stop(vn);
 	for (i = 0; i < vn->nr_pairs; i++) {
 		pthread_mutex_lock(&vn->dev.queue[2 * i].lock);
 		net_drop_buffers(&vn->pair[i]);
@@ -88,11 +107,12 @@ static const struct virtio_ops net_ops = {
 	.config_read = net_config_read,
 	.notify = net_notify,
 	.notify_fd = net_notify_fd,
+	.events_moved = net_events_moved,
 	.stop = net_stop,
 };
 
-/* The first sign of life of a driver: tell the back end what was negotiated. First thread. */
-static void configure(struct virtio_net *vn)
+/* At the first sign of life of a driver. */
+void net_configure(struct virtio_net *vn)
 {
 	struct virtqueue *vq = &vn->dev.queue[0];
 
@@ -111,8 +131,7 @@ static void configure(struct virtio_net *vn)
 	pthread_mutex_unlock(&vq->lock);
 }
 
-/* Tell the driver of a cable plugged in or pulled out. First thread, no lock held. */
-static void update_link(struct virtio_net *vn)
+void net_update_link(struct virtio_net *vn)
 {
 	bool up = atomic_load(&vn->nb->link_up);
 	u16 status = up ? VIRTIO_NET_S_LINK_UP : 0;
@@ -135,11 +154,11 @@ static bool serve(struct net_pair *pair)
 	bool first = pair->index == 0, more = false;
 
 	if (first)
-		update_link(vn);
+		net_update_link(vn);
 	if (!virtio_running(&vn->dev))
 		return false;
 	if (first && !atomic_load(&vn->configured))
-		configure(vn);
+		net_configure(vn);
 	if (first && pair->kicked && atomic_load(&vn->configured))
 		net_control(vn);
 	if (pair->index >= atomic_load(&vn->active) || !atomic_load(&vn->configured)) {
@@ -155,7 +174,7 @@ static bool serve(struct net_pair *pair)
 	    (pair->readable || (pair->kicked && (pair->rx_starved || pair->rx_idle))))
 		more |= net_receive(pair);
 	if (first)
-		update_link(vn);
+		net_update_link(vn);
 	return more;
 }
 
@@ -216,6 +235,8 @@ static int net_start(void *opaque)
 
 	if (vn->nb->ops->start && vn->nb->ops->start(vn->nb))
 		return -1;
+	if (vn->vhost)
+		return net_vhost_start(vn);
 	for (i = 0; i < vn->nr_pairs; i++) {
 		snprintf(name, sizeof(name), i ? "net%u.%u" : "net%u", vn->number, i);
 		err = thread_create(&vn->pair[i].thread, name, net_thread, &vn->pair[i]);
@@ -229,6 +250,22 @@ static int net_start(void *opaque)
 static void net_reset(void *opaque)
 {
 	virtio_pci_reset(((struct virtio_net *)opaque)->pci);
+}
+
+static void net_paused(void *opaque)
+{
+	struct virtio_net *vn = opaque;
+
+	if (vn->vhost)
+		net_vhost_pause(vn, true);
+}
+
+static void net_resumed(void *opaque)
+{
+	struct virtio_net *vn = opaque;
+
+	if (vn->vhost)
+		net_vhost_pause(vn, false);
 }
 
 static void net_stats(void *opaque, struct device_stats *s)
@@ -252,6 +289,10 @@ static void net_stats(void *opaque, struct device_stats *s)
 	snprintf(s->name, sizeof(s->name), "net%u", vn->number);
 	s->file = vn->netdev->id;
 	s->format = netdev_kind_name(vn->netdev->kind);
+	if (vn->vhost) {
+		net_vhost_stats(vn, s);
+		return;
+	}
 	for (i = 0; i < ARRAY_SIZE(counters); i++) {
 		u64 sum = 0;
 
@@ -281,6 +322,8 @@ static void net_destroy(void *opaque)
 	unsigned int i;
 
 	atomic_store(&vn->quit, true);
+	if (vn->vhost)
+		net_vhost_destroy(vn);
 	for (i = 0; i < vn->nr_pairs; i++) {
 		if (!vn->pair[i].started)
 			continue;
@@ -293,6 +336,8 @@ static void net_destroy(void *opaque)
 static const struct device_ops net_device_ops = {
 	.start = net_start,
 	.reset = net_reset,
+	.paused = net_paused,
+	.resumed = net_resumed,
 	.stats = net_stats,
 	.destroy = net_destroy,
 };
@@ -330,6 +375,8 @@ static void describe(struct virtio_net *vn)
 	vn->dev.offered = OWN_FEATURES | vn->nb->features;
 	if (vn->nb->features & BIT_ULL(VIRTIO_NET_F_GUEST_CSUM))
 		vn->dev.offered |= BIT_ULL(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+	if (vn->nb->vhost)
+		vn->dev.offered &= ~FILTER_FEATURES;
 	if (vn->nr_pairs > 1)
 		vn->dev.offered |= BIT_ULL(VIRTIO_NET_F_MQ);
 	if (mtu)
@@ -378,10 +425,13 @@ static int net_create(struct machine *m, const struct device_config *dev)
 	describe(vn);
 	virtio_init(&vn->dev, &m->mem, NET_QUEUE_SIZE);
 	vn->pci = virtio_pci_create(m, &vn->dev, CLASS_ETHERNET);
-	if (!vn->pci || machine_add_device(m, &net_device_ops, vn))
+	if (!vn->pci || (vn->nb->vhost && net_vhost_create(vn)) ||
+	    machine_add_device(m, &net_device_ops, vn))
 		goto fail;
 	return 0;
 fail:
+	if (vn->vhost)
+		net_vhost_destroy(vn);
 	free_net(vn);
 	return -1;
 }

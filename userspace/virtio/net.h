@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Virtio network devices: what their files share. net.c makes the device and its threads,
- * net_queue.c moves frames, net_ctrl.c does what the driver asks for on the control queue.
+ * net_queue.c moves frames, net_ctrl.c does what the driver asks for on the control queue. With
+ * vhost-net the kernel moves frames instead, and net_vhost.c has one thread for the rest.
  *
  * One thread per pair of queues does everything with that pair; the first also serves the control
  * queue. Nothing is in flight while no thread holds a queue's lock, but for the buffers in
@@ -18,7 +19,9 @@
 #include "virtio/device.h"
 
 struct device_model;
+struct device_stats;
 struct machine;
+struct net_vhost;
 struct virtio_pci;
 
 extern const struct device_model virtio_net_model;
@@ -112,6 +115,7 @@ struct net_filter {
  * @link_seen: what the driver was told of the link; first thread
  * @filter_lock: @filter; inside the queues' locks
  * @config: guarded by the device's lock
+ * @vhost: NULL, or what serves the pairs in place of their threads
  */
 struct virtio_net {
 	struct virtio_dev dev;
@@ -130,6 +134,7 @@ struct virtio_net {
 	struct net_filter filter;
 	struct virtio_net_config config;
 	struct net_pair *pair;
+	struct net_vhost *vhost;
 };
 
 static inline bool net_has(const struct virtio_net *vn, unsigned int feature)
@@ -165,10 +170,47 @@ void net_filter_reset(struct virtio_net *vn);
  */
 bool net_filter_accepts(const struct net_filter *f, const u8 *frame, size_t len);
 
+/** net_configure() - tell the back end what was negotiated; first thread, no lock held */
+void net_configure(struct virtio_net *vn);
+
+/** net_update_link() - tell the driver of a cable that was plugged in or pulled out; likewise */
+void net_update_link(struct virtio_net *vn);
+
 /** net_control() - serve the control queue; first thread, no lock held */
 void net_control(struct virtio_net *vn);
 
 /** net_apply_offloads() - tell the back end what the guest can handle, of VIRTIO_NET_F_GUEST_* */
 int net_apply_offloads(struct virtio_net *vn, u64 features);
+
+/* net_vhost.c: vn->vhost is there, but for the first */
+
+/** net_vhost_create() - if the back end has vhost-net: set vn->vhost; 0, or -1 after a report */
+int net_vhost_create(struct virtio_net *vn);
+
+/** net_vhost_start() - have the kernel ready, and start the thread; 0, or -1 after a report */
+int net_vhost_start(struct virtio_net *vn);
+
+/** net_vhost_notify_fd() - the eventfd of a queue's notifications */
+int net_vhost_notify_fd(const struct virtio_net *vn, unsigned int queue);
+
+/**
+ * net_vhost_stop() - take all pairs back from the kernel and forget its events: virtio_ops.stop
+ * @vn: the device
+ */
+void net_vhost_stop(struct virtio_net *vn);
+
+/**
+ * net_vhost_pause() - likewise, but the queues go on where they stopped; or have them go on. Main
+ *	thread
+ * @vn: the device
+ * @pause: which
+ */
+void net_vhost_pause(struct virtio_net *vn, bool pause);
+
+/** net_vhost_stats() - what is known of pairs in the kernel's hands */
+void net_vhost_stats(struct virtio_net *vn, struct device_stats *s);
+
+/** net_vhost_destroy() - end the thread and free it; the back end closes vhost-net itself */
+void net_vhost_destroy(struct virtio_net *vn);
 
 #endif
