@@ -220,14 +220,14 @@ run_net() {
 	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"
 	echo "$limit boot/net ACCEL=$accel LIMIT=$((limit / 3)) sh ./net-cases.sh $cases" >"$dir/tap.list"
 	run_tap "$job" "$dir" "$((limit + 100))" --lane "$lane" --kver "$kver" --mem 1280 --cpus 2 \
-		--ship-module tun --ship-module bridge --ship-module macvtap --ship-module dummy \
+		--ship-module tun --ship-module bridge --ship-module macvtap --ship-module dummy --ship-module vhost_net \
 		--file "$libslirp:$libslirp" "$@"
 }
 
 job_net() { run_net net minikvm 1500 "user bridge" --module "$module $(minikvm_params)"; }
 job_net_stock() {
 	local lane=svm
-	run_net net-stock kvm 900 "macvtap stream typed" --module kvm-amd
+	run_net net-stock kvm 900 "vhost macvtap stream typed" --module kvm-amd
 }
 
 # A Debian system with systemd, installed by mkvm-debian-image into a compressed qcow2 image.
