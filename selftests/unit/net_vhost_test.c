@@ -303,9 +303,8 @@ static void test_start(void)
 	notify(0);
 	tap_ok(!runs(0), "without a driver nothing runs");
 	start(BASIC, 3);
-	tap_ok(!runs(0) && !runs(1), "nor before its first notification");
 	notify(1);
-	tap_ok(AWAIT(runs(0)) && stat_of("vhost_queues") == 2, "then the first pair is the kernel's");
+	tap_ok(AWAIT(runs(0)) && stat_of("vhost_queues") == 2, "with one, the first pair is the kernel's");
 	for (i = 0; i < VHOST_QUEUES; i++)
 		wrong += k->ring[i].size != NET_QUEUE_SIZE || k->ring[i].base ||
 			 k->ring[i].desc != at(RING(i)) ||
