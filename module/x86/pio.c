@@ -380,6 +380,17 @@ static enum exit_action pio_outs(struct vcpu *vcpu, struct pio_string *s)
 	return exit_to_user(vcpu, queued, complete_outs);
 }
 
+/* Apart, so that a plain access does not pay for what these keep on the stack. */
+static noinline enum exit_action pio_string_exec(struct vcpu *vcpu)
+{
+	struct pio_string s;
+
+	string_init(vcpu, &s);
+	if (!s.remaining)
+		return string_end(vcpu, &s);
+	return vcpu->pio.in ? pio_ins(vcpu, &s) : pio_outs(vcpu, &s);
+}
+
 /**
  * pio_exec - the guest accessed a port
  * @vcpu: the vCPU; vcpu->pio says what it did
@@ -393,13 +404,5 @@ static enum exit_action pio_outs(struct vcpu *vcpu, struct pio_string *s)
  */
 enum exit_action pio_exec(struct vcpu *vcpu)
 {
-	struct pio_string s;
-
-	if (!vcpu->pio.string)
-		return pio_single(vcpu);
-
-	string_init(vcpu, &s);
-	if (!s.remaining)
-		return string_end(vcpu, &s);
-	return vcpu->pio.in ? pio_ins(vcpu, &s) : pio_outs(vcpu, &s);
+	return unlikely(vcpu->pio.string) ? pio_string_exec(vcpu) : pio_single(vcpu);
 }
