@@ -5,6 +5,7 @@
  * goes to the pool. The owner waits for both, and for its doorbell, in one call.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -78,9 +79,13 @@ void aio_start(struct aio *aio, bool ring)
 	aio->armed = false;
 	if (!ring)
 		return;
-	/* Completions are worked on in this thread, when it waits: no interruptions, no locks. */
+	/*
+	 * Completions are worked on in this thread, when it waits: no interruptions, no locks. A
+	 * kernel that has these flags has polls that report again and again, too.
+	 */
 	ret = io_uring_queue_init(RING_ENTRIES, &aio->ring,
 				  IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+	aio->multishot = !ret;
 	if (ret == -EINVAL)
 		ret = io_uring_queue_init(RING_ENTRIES, &aio->ring, 0);
 	if (ret)
@@ -297,41 +302,59 @@ static void part_done(struct aio *aio, struct aio_part *part, int res)
 		list_add(&aio->done, req);
 }
 
-static void wait_for_ring(struct aio *aio)
+/*
+ * Have the ring watch the eventfd. A poll reports every write from when it was armed on, and once
+ * what came before; nobody reads the counter, which cannot get full in a lifetime.
+ */
+static void arm(struct aio *aio)
+{
+	struct io_uring_sqe *sqe = get_sqe(aio);
+
+	if (!sqe)
+		return;
+	if (aio->multishot)
+		io_uring_prep_poll_multishot(sqe, aio->event_fd, POLLIN);
+	else
+		io_uring_prep_read(sqe, aio->event_fd, &aio->event, sizeof(aio->event), 0);
+	io_uring_sqe_set_data(sqe, NULL);
+	aio->armed = true;
+}
+
+/* Has somebody called? */
+static bool wait_for_ring(struct aio *aio)
 {
 	struct io_uring_cqe *cqe;
-	struct io_uring_sqe *sqe;
 	unsigned int head, n = 0;
+	bool called = false;
 
-	if (!aio->armed) {
-		sqe = get_sqe(aio);
-		if (sqe) {
-			io_uring_prep_read(sqe, aio->event_fd, &aio->event, sizeof(aio->event), 0);
-			io_uring_sqe_set_data(sqe, NULL);
-			aio->armed = true;
-		}
-	}
+	if (!aio->armed)
+		arm(aio);
 	/* Interrupted or out of memory for a moment: the caller comes back. */
 	(void)io_uring_submit_and_wait(&aio->ring, 1);
 	io_uring_for_each_cqe(&aio->ring, head, cqe) {
 		struct aio_part *part = io_uring_cqe_get_data(cqe);
 
 		n++;
-		if (part)
+		if (part) {
 			part_done(aio, part, cqe->res);
-		else
-			aio->armed = false;
+		} else {
+			called = true;
+			aio->armed = cqe->flags & IORING_CQE_F_MORE;
+		}
 	}
 	io_uring_cq_advance(&aio->ring, n);
+	return called;
 }
 
 struct aio_request *aio_wait(struct aio *aio)
 {
+	bool called = true;
+
 	if (aio->has_ring)
-		wait_for_ring(aio);
+		called = wait_for_ring(aio);
 	else if (read(aio->event_fd, &aio->event, sizeof(aio->event)) < 0)
 		aio->event = 0;
-	if (!aio->armed)
+	if (called)
 		take_pool_done(aio);
 	return list_take(&aio->done);
 }

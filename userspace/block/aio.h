@@ -85,8 +85,9 @@ struct aio_list {
  * @event_fd: see aio_init()
  * @has_ring: io_uring is in use
  * @ring: the ring; of the owning thread, as everything up to @lock
- * @armed: the ring waits for @event_fd, whose value goes to @event
- * @event: see @armed
+ * @multishot: the ring can watch @event_fd for good; else it reads it anew each time
+ * @armed: the ring watches @event_fd
+ * @event: what was read from @event_fd, if it is read
  * @held: transfers by the ring that rely on block_hold(), which is taken once for all of them
  * @borrowed: how many have used the present hold; a hold ends some time
  * @done: finished, not yet returned
@@ -98,6 +99,7 @@ struct aio {
 	struct aio_pool *pool;
 	int event_fd;
 	bool has_ring;
+	bool multishot;
 	struct io_uring ring;
 	bool armed;
 	u64 event;
