@@ -611,7 +611,7 @@ void trace_log_test_marker(void)
 
 static void test_elf(void)
 {
-	static const char *const bad[] = { "missing", "empty", "text", "cut", "." };
+	static const char *const bad[] = { "missing", "empty", "text", "zeros", "cut", "." };
 	struct symbols s;
 	unsigned int i, accepted = 0;
 	char head[4000];
@@ -624,6 +624,7 @@ static void test_elf(void)
 	symbols_free(&s);
 	write_file("empty", "");
 	write_file("text", "this is no map\n");
+	write_file("zeros", "0000000000000000 T _text\n0000000000000000 t do\t[module]\n");
 	f = fopen("/proc/self/exe", "r");
 	if (!f || fread(head, sizeof(head), 1, f) != 1)
 		tap_bail("cannot read this program");

@@ -182,6 +182,9 @@ int symbols_load(struct symbols *s, const char *path)
 	if (err)
 		return -1;
 	sort(s);
+	if (s->nr == 1 && !s->list[0].address)
+		return report("%s has only zeros for addresses: /proc/kallsyms shows them to root",
+			      path);
 	return s->nr ? 0 : report("%s has no symbols of code", path);
 }
 
