@@ -21,21 +21,21 @@ function value(key) {
 function number(key) { return value(key) ~ /^[0-9]+(\.[0-9]+)?$/ }
 function text(key) { return value(key) ~ /^".+"$/ }
 
-!/^{"ph":/ { next }
+!/^[{]"ph":/ { next }
 {
 	events++
 	# Names of threads and symbols are the machine\047s: not taken for keys.
 	at = index($0, ",\"args\":{")
-	if (!at || $0 !~ /}},?$/) wrong("no args")
+	if (!at || $0 !~ /[}][}],?$/) wrong("no args")
 	head = substr($0, 1, at)
 	args = substr($0, at)
 	ph = value("ph"); pid = value("pid"); tid = value("tid")
 	if (!text("name") || !number("pid") || !number("tid")) wrong("no name, pid or tid")
 	if (ph == "\"M\"") {
 		if (head ~ /"name":"(process|thread)_name"/) {
-			if (args !~ /"args":{"name":".+"}/) wrong("a name that is none")
+			if (args !~ /"args":[{]"name":".+"[}]/) wrong("a name that is none")
 			if (head ~ /"name":"process_name"/) process[pid] = 1; else named[pid "/" tid] = 1
-		} else if (head !~ /"name":"thread_sort_index"/ || args !~ /"args":{"sort_index":-?[0-9]+}/)
+		} else if (head !~ /"name":"thread_sort_index"/ || args !~ /"args":[{]"sort_index":-?[0-9]+[}]/)
 			wrong("unknown metadata")
 		next
 	}
