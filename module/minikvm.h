@@ -242,6 +242,7 @@ struct vcpu {
 
 	/* Interrupt controller and multiprocessor state. */
 	struct lapic *lapic;		/* NULL without in-kernel irqchip */
+	u64 guest_timer;		/* host TSC that ends a stay in the guest, 0: none */
 	unsigned long apic_attention;	/* APIC_ATTENTION_*, see lapic.h */
 	bool user_irq_window;		/* run->request_interrupt_window counts */
 	bool report_tpr;		/* TPR_ACCESS_REPORTING */
@@ -543,6 +544,11 @@ struct minikvm_vendor_ops {
 	 */
 	void (*apic_changed)(struct vcpu *vcpu);
 	void (*set_virtual_irqs)(struct vcpu *vcpu, int request, int service);
+	/*
+	 * Does @enter keep to vcpu->guest_timer? The exit then calls
+	 * lapic_timer_check(). It may come early, not late.
+	 */
+	bool (*can_time_guest)(struct vcpu *vcpu);
 
 	/* Registers. @cache_reg fills vcpu->regs[] etc. for one enum vcpu_reg. */
 	void (*cache_reg)(struct vcpu *vcpu, int reg);

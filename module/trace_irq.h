@@ -95,6 +95,21 @@ TRACE_EVENT(kvm_apic_ipi,
 		  __print_symbolic(__entry->icr_low >> 18 & 3, trace_names_shorthand))
 );
 
+/* The APIC's timer was armed: by the CPU, which ends the guest's stay, or by the host. */
+TRACE_EVENT(kvm_hv_timer_state,
+	TP_PROTO(unsigned int vcpu_id, unsigned int hv_timer_in_use),
+	TP_ARGS(vcpu_id, hv_timer_in_use),
+	TP_STRUCT__entry(
+		__field(unsigned int, vcpu_id)
+		__field(unsigned int, hv_timer_in_use)
+	),
+	TP_fast_assign(
+		__entry->vcpu_id = vcpu_id;
+		__entry->hv_timer_in_use = hv_timer_in_use;
+	),
+	TP_printk("vcpu_id %x hv_timer %x", __entry->vcpu_id, __entry->hv_timer_in_use)
+);
+
 /*
  * An APIC has got a message. @dm: the delivery mode where the ICR has it, bits
  * 10:8; @tm: level triggered. kvm_apicv_accept_irq follows where the request is

@@ -65,6 +65,9 @@ static bool vcpu_poll(struct vcpu *vcpu, ktime_t begin)
 	ktime_t end = ktime_add_ns(begin, vcpu->halt_poll_ns);
 
 	while (single_task_running() && !need_resched() && ktime_before(ktime_get(), end)) {
+		/* Nobody else looks while it is not an hrtimer. */
+		if (vcpu->guest_timer)
+			lapic_timer_check(vcpu);
 		if (vcpu_must_stop_waiting(vcpu))
 			return true;
 		cpu_relax();
@@ -90,6 +93,7 @@ static bool vcpu_wait(struct vcpu *vcpu)
 {
 	bool slept = false;
 
+	lapic_timer_block(vcpu);
 	vcpu->stats.blocking = 1;
 	prepare_to_rcuwait(&vcpu->wait);
 	for (;;) {

@@ -429,6 +429,7 @@ void lapic_free(struct vcpu *vcpu)
 
 	if (!apic)
 		return;
+	vcpu->guest_timer = 0;
 	lapic_timer_stop(apic);
 	free_page((unsigned long)apic->regs);
 	kfree(apic);
@@ -530,6 +531,7 @@ int lapic_get_state(struct vcpu *vcpu, struct minikvm_lapic_state *s)
 
 	if (!apic)
 		return -EINVAL;
+	lapic_timer_settle(apic);
 	lapic_sync(vcpu);
 	lapic_update_ppr(apic);
 	/* In this order a timer that fires meanwhile is seen at least once. */

@@ -81,8 +81,10 @@ int lapic_msr_write(struct vcpu *vcpu, u32 msr, u64 data);
 u64 lapic_get_tsc_deadline(struct vcpu *vcpu);
 void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 tsc);
 
-/* vcpu_load: preemption off. The timer's expiry sets IRR itself, nothing is left to collect. */
+/* lapic_timer.c. vcpu_load: preemption off. */
 void lapic_timer_migrate(struct vcpu *vcpu);
+void lapic_timer_check(struct vcpu *vcpu);		/* vcpu->guest_timer may be over */
+void lapic_timer_block(struct vcpu *vcpu);		/* about to sleep */
 void lapic_timer_tsc_moved(struct vcpu *vcpu);		/* tsc_offset changed */
 
 /* IA32_MCG_CAP, or CPUID, changed: what the version register says. */

@@ -29,6 +29,8 @@
  * @errors: BIT(ESR_*) since the last write of the ESR; any context
  * @timer: fires when the count reaches zero or the deadline is reached
  * @timer_cpu: where @timer was armed
+ * @expires: when a count that times the guest ends, on the host's monotonic clock
+ * @armed_tsc: the host's TSC when vcpu->guest_timer was set
  * @timer_mode: LVT_TIMER_* bits of the LVT entry, 0 for one-shot
  * @divide_shift: log2 of the divisor
  * @count_ns: length of the programmed initial count
@@ -53,6 +55,8 @@ struct lapic {
 
 	struct hrtimer timer;
 	int timer_cpu;
+	ktime_t expires;
+	u64 armed_tsc;
 	u32 timer_mode;
 	u32 divide_shift;
 	u64 count_ns;
@@ -141,6 +145,7 @@ void lapic_send_ipi(struct lapic *apic, u32 icr, u32 dest);
 
 /* lapic_timer.c; all but the callback by the holder of vcpu->mutex. */
 void lapic_timer_init(struct lapic *apic);
+void lapic_timer_settle(struct lapic *apic);	/* one that has run out and waits for a look */
 void lapic_timer_stop(struct lapic *apic);
 void lapic_timer_set_mode(struct lapic *apic);		/* LVTT changed */
 void lapic_timer_set_divide(struct lapic *apic);	/* TDCR changed */

@@ -99,6 +99,9 @@ static void lapic_write_lvt(struct lapic *apic, u32 offset, u32 val)
 	}
 	if (!apic_sw_enabled(apic))
 		val |= LVT_MASKED;
+	/* What went off before the write did so under the old entry. */
+	if (offset == LAPIC_LVTT)
+		lapic_timer_settle(apic);
 	apic_reg_set(apic->regs, offset, val & writable);
 
 	if (offset == LAPIC_LVTT)

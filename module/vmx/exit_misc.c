@@ -10,12 +10,19 @@
 #include <asm/trapnr.h>
 
 #include "vmx.h"
+#include "../irqchip/lapic.h"
 #include "../x86/debug.h"
 #include "../x86/x86.h"
 
-/* The exit did its work by happening. */
-enum exit_action exit_nothing(struct vcpu *vcpu)
+/*
+ * Time for the guest's APIC timer; or only the bound of a stay, which did its work by
+ * happening.
+ * SDM: "VMX-Preemption Timer".
+ */
+enum exit_action exit_preemption_timer(struct vcpu *vcpu)
 {
+	if (vcpu->guest_timer)
+		lapic_timer_check(vcpu);
 	return EXIT_RESUME;
 }
 

@@ -94,6 +94,30 @@ static void load_guest_breakpoints(struct vcpu *vcpu)
 	vcpu->db_loaded = true;
 }
 
+/*
+ * Bound this stay by vcpu->guest_timer, or, when there is none any more, do not.
+ * The timer ticks when bit @rate of the TSC changes: rounded up, it never ends early.
+ * A count of zero exits before the guest's first instruction; one that the field cannot
+ * hold exits early, and is continued by the next entry. The control stays on, so that
+ * arming costs one VMWRITE.
+ * SDM: "VMX-Preemption Timer".
+ */
+static void load_guest_timer(struct vcpu_vmx *vmx)
+{
+	u64 end = vmx->vcpu.guest_timer, now = rdtsc();
+	u32 value = vmx->slice ?: U32_MAX;
+
+	if (end) {
+		u32 rate = vmx_misc_preemption_timer_rate(vmx_caps.misc);
+		u64 left = end > now ? ((end - 1) >> rate) + 1 - (now >> rate) : 0;
+
+		value = min_t(u64, value, left);
+	}
+	vmcs_write32(VMX_PREEMPTION_TIMER_VALUE, value);
+	vmcs_ctl_set_bits_pin(vmx, PIN_BASED_VMX_PREEMPTION_TIMER);
+	vmx->timed = end;
+}
+
 static noinstr void enter_and_exit(struct vcpu_vmx *vmx, unsigned int flags, bool tell_rcu)
 {
 	struct vcpu *vcpu = &vmx->vcpu;
@@ -168,6 +192,8 @@ void vmx_enter(struct vcpu *vcpu)
 		check_tpr_threshold(vmx);
 	if (static_branch_unlikely(&vmx_perf_in_use))
 		vmx_perf_switch(vmx);
+	if (vcpu->guest_timer | vmx->timed)
+		load_guest_timer(vmx);
 
 	if (vmx->launched)
 		flags |= ENTER_RESUME;

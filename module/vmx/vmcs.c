@@ -188,6 +188,8 @@ static void vmcs_load_slice(struct vcpu_vmx *vmx)
 	if (slice == vmx->slice)
 		return;
 	vmx->slice = slice;
+	/* The next entry writes what it needs. */
+	vmx->timed = false;
 	if (slice) {
 		vmcs_write32(VMX_PREEMPTION_TIMER_VALUE, slice);
 		vmcs_ctl_set_bits_pin(vmx, PIN_BASED_VMX_PREEMPTION_TIMER);

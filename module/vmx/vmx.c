@@ -20,6 +20,40 @@ unsigned int guest_slice;
 module_param(guest_slice, uint, 0644);
 MODULE_PARM_DESC(guest_slice, "Longest stay in the guest, in TSC ticks; 0 (default): unbounded");
 
+static bool preemption_timer = true;
+module_param(preemption_timer, bool, 0644);
+MODULE_PARM_DESC(preemption_timer, "Let the CPU time the guest for its local APIC timer, where it can (default: yes)");
+
+/*
+ * CPUs on which the VMX-preemption timer does not count at the rate it should, by what
+ * CPUID.1 returns in EAX. Older ones with the same erratum have no unrestricted guest.
+ * Source: Intel's specification updates: BA86 (Xeon 7500), AAX65, AAT59, AAU65 (Core
+ * i3, i5, i7 with 32 nm and Xeon L3406), and KVM's list for 0x306a8 (Xeon E3-1200 v2).
+ */
+static const u32 bad_preemption_timers[] = { 0x206e6, 0x20652, 0x20655, 0x306a8 };
+
+static void check_preemption_timer(void)
+{
+	u32 cpu = cpuid_eax(1);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad_preemption_timers); i++)
+		if (cpu == bad_preemption_timers[i])
+			preemption_timer = false;
+}
+
+/*
+ * The timer may stop in the deeper of the states that MWAIT leads to. A guest that
+ * halts without an exit is left to the host as well: emulated CPUs may not end that.
+ * SDM: "VMX-Preemption Timer".
+ */
+static bool vmx_can_time_guest(struct vcpu *vcpu)
+{
+	return READ_ONCE(preemption_timer) && vmx_has_preemption_timer() &&
+	       !(to_vmx(vcpu)->exits_disabled &
+		 (MINIKVM_X86_DISABLE_EXITS_HLT | MINIKVM_X86_DISABLE_EXITS_MWAIT));
+}
+
 /*
  * Instructions that are #UD in a guest unless a control allows them, and what
  * a control makes possible that the CPU does not have.
@@ -46,6 +80,7 @@ static int vmx_setup(void)
 	if (err)
 		return err;
 	adjust_features();
+	check_preemption_timer();
 	if (guest_slice && !vmx_has_preemption_timer())
 		pr_warn("guest_slice ignored: this CPU has no VMX-preemption timer\n");
 	vmx_apicv_setup();
@@ -121,6 +156,7 @@ const struct minikvm_vendor_ops vmx_ops = {
 	.update_tpr		= vmx_update_tpr,
 	.apic_changed		= vmx_apic_changed,
 	.set_virtual_irqs	= vmx_set_virtual_irqs,
+	.can_time_guest		= vmx_can_time_guest,
 	.cache_reg		= vmx_cache_reg,
 	.get_segment		= vmx_get_segment,
 	.set_segment		= vmx_set_segment,

@@ -109,8 +109,9 @@ struct msr_switch {
  * @msr_bitmap: one page
  * @exits_disabled: MINIKVM_X86_DISABLE_EXITS_* of the VM when the vCPU was made
  * @vpid: 0 when none
- * @slice: VMX-preemption timer value, 0 when the timer is off
+ * @slice: VMX-preemption timer value without vcpu->guest_timer, 0 for no bound
  * @slice_ticks: the guest_slice parameter that it was made from
+ * @timed: the VMCS holds what vcpu->guest_timer asked for
  * @virtual_apic: the page whose TPR the guest's CR8 is, NULL without TPR shadow
  * @x2apic_reads: @x2apic_writes: x2APIC MSRs 0x800 + n that do not exit, by bit
  * @ple_window: what PLE_WINDOW holds, 0 without PAUSE-loop exiting
@@ -158,6 +159,7 @@ struct vcpu_vmx {
 	u32 exits_disabled;
 	u16 vpid;
 	u32 slice, slice_ticks;
+	bool timed;
 	const u8 *virtual_apic;
 	u32 tpr_threshold;
 	u64 *pml;
@@ -304,7 +306,7 @@ enum exit_action exit_io(struct vcpu *vcpu);
 enum exit_action exit_ept_violation(struct vcpu *vcpu);
 enum exit_action exit_ept_misconfig(struct vcpu *vcpu);
 enum exit_action exit_exception(struct vcpu *vcpu);
-enum exit_action exit_nothing(struct vcpu *vcpu);
+enum exit_action exit_preemption_timer(struct vcpu *vcpu);
 enum exit_action exit_external_interrupt(struct vcpu *vcpu);
 enum exit_action exit_triple_fault(struct vcpu *vcpu);
 enum exit_action exit_interrupt_window(struct vcpu *vcpu);

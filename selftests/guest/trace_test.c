@@ -251,6 +251,7 @@ static const struct {
 	{ "kvm_write_tsc_offset", "vcpu_id previous_tsc_offset next_tsc_offset" },
 	{ "kvm_apic", "rw reg val" },
 	{ "kvm_apic_ipi", "icr_low dest_id" },
+	{ "kvm_hv_timer_state", "vcpu_id hv_timer_in_use" },
 	{ "kvm_apic_accept_irq", "apicid dm tm vec" },
 	{ "kvm_apicv_accept_irq", "apicid dm tm vec" },
 	{ "kvm_eoi", "apicid vector" },
@@ -345,6 +346,7 @@ static void check_interrupts(void)
 	SEEN("kvm_msi_set_irq", "dst 0 vec %u (Fixed|physical|edge)", VEC_MSI);
 	SEEN("kvm_apic_accept_irq", "apicid 0 vec %u (Fixed|edge)", VEC_MSI);
 	SEEN("kvm_apic_accept_irq", "apicid 0 vec %u (Fixed|edge)", VEC_TIMER);
+	SEEN("kvm_hv_timer_state", "vcpu_id 0 hv_timer 0");	/* it halts */
 	if (strstr(text, " kvm_apicv_accept_irq: ")) {
 		tap_skip("kvm_inj_virq: the CPU delivers interrupts");
 		tap_skip("kvm_eoi: the CPU ends their service");

@@ -155,7 +155,7 @@ job_minikvm_smp() { programs_on_minikvm minikvm-smp 2300 --cpus 2; }
 # The newer CPU model has AVX-512, APICv and PML.
 job_minikvm_newer() {
 	again_list="guest/apicv_test guest/migrate_test guest/ipi_test guest/irqfd_test guest/lapic_timer_test
-		guest/ioapic_test guest/pv_test guest/vapic_test guest/manycpu_test guest/split_irq_test
+		guest/timer_state_test guest/ioapic_test guest/pv_test guest/vapic_test guest/manycpu_test guest/split_irq_test
 		api/lapic_test api/x2apic_api_test api/signal_msi_test" \
 		programs_on_minikvm minikvm-newer 1800 --model corei7_skylake_x
 }
