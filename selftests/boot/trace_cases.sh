@@ -59,6 +59,8 @@ m pause one
 [ "$(grep -cvE '^\{"ph":"[XiM]",.*\},?$' "$out/json")" -eq 2 ] && head -n 1 "$out/json" | grep -q '^{.*\[$' &&
 	tail -n 1 "$out/json" | grep -q '^\],"otherData":{"exits":[1-9].*}}$'
 point $? "each line of the JSON is an event"
+sh ./trace-schema.sh "$out/json" >"$out/stdout" 2>&1
+point $? "... and as the Trace Event Format wants it"
 grep -q '"thread_name","pid":[0-9]*,"tid":[0-9]*,"args":{"name":"vCPU 0"}' "$out/json"
 point $? "the vCPU has a track"
 exits=$(sed -n 's/.*"otherData":{"exits":\([0-9]*\).*/\1/p' "$out/json")

@@ -118,7 +118,7 @@ again_with_apicv() {
 stage_vmx() {
 	local emulator=bochs
 	[ "$lane" != native ] || emulator=
-	cp "$vmx_modules"/*.ko "$top"/selftests/vmx/*.sh "$1/"
+	cp "$vmx_modules"/*.ko "$top"/selftests/vmx/*.sh "$top/selftests/lib/points.sh" "$1/"
 	echo "60 vmx/first_exit sh ./first_exit.sh" >>"$1/tap.list"
 	echo "60 vmx/rules sh ./rules.sh $emulator" >>"$1/tap.list"
 }
@@ -177,7 +177,7 @@ stage_boot() {
 	cp "$guest_initramfs" "$dir/guest-initramfs"
 	cp "$guest_root" "$dir/guest-root.img"
 	cp "/boot/vmlinuz-$kver" "$dir/guest-vmlinuz"
-	cp "$top/selftests/lib/points.sh" "$top"/selftests/boot/{mkvm_cases.sh,control_cases.sh,trace_cases.sh,control_debian.sh,button.sh} "$dir/"
+	cp "$top"/selftests/lib/{points.sh,trace-schema.sh} "$top"/selftests/boot/{mkvm_cases.sh,control_cases.sh,trace_cases.sh,control_debian.sh,button.sh} "$dir/"
 	"$top/selftests/boot/tiny/build" "$dir"
 	echo "900 boot/mkvm ACCEL=$accel sh ./mkvm_cases.sh" >"$dir/tap.list"
 	echo "600 boot/control ACCEL=$accel sh ./control_cases.sh" >>"$dir/tap.list"

@@ -48,8 +48,9 @@ function text(key) { return value(key) ~ /^".+"$/ }
 		complete++
 		# In nanoseconds, which are whole: a sum of floating-point microseconds is not exact.
 		split(value("ts") ".000", ts, "."); split(value("dur") ".000", dur, ".")
-		start = ts[1] * 1000 + ts[2]
-		printf "%s/%s %.0f %.0f %s\n", pid, tid, start, start + dur[1] * 1000 + dur[2], value("name") >slices
+		# To busybox awk, 089 would be octal.
+		start = ts[1] * 1000 + (1 ts[2]) - 1000
+		printf "%s/%s %.0f %.0f %s\n", pid, tid, start, start + dur[1] * 1000 + (1 dur[2]) - 1000, value("name") >slices
 	}
 }
 END {
