@@ -31,7 +31,8 @@ swap() {
 	compare --module "$module" --bench cpuid,pio_write,many --vms 2 --json "$dir/r.json" --html "$dir/r.html"
 	point $? "a few figures of stock KVM and mini-KVM"
 	# The third is the ratio.
-	row "CPUID exit" 3 && row "OUT to userspace and back" 3 && row "until it runs, all started at once" 3
+	row "CPUID exit" 3 && row "OUT to userspace and back" 3 && row "until it runs, all started at once" 3 &&
+		row "kernel memory" 3
 	point $? "each is there for both, with its ratio"
 	grep -q '</html>' "$dir/r.html" && grep -q '<svg' "$dir/r.html"
 	point $? "and there is a page with plots"
@@ -52,8 +53,10 @@ swap() {
 	kill $holder
 	wait $holder 2>/dev/null
 	rmmod kvm_intel kvm 2>/dev/null
-	modules | cmp -s - "$dir/before"
+	mkdir "$dir/cgroup" && mount -t cgroup2 none "$dir/cgroup"
+	modules | cmp -s - "$dir/before" && [ -z "$(ls -d "$dir"/cgroup/mkvm-* 2>/dev/null)" ]
 	point $? "nothing stays behind"
+	umount "$dir/cgroup"
 }
 
 guest() {

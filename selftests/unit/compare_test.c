@@ -9,7 +9,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include "compare/cgroup.h"
 #include "compare/child.h"
 #include "compare/echo.h"
 #include "compare/host.h"
@@ -455,6 +457,36 @@ static void children(void)
 	tap_ok(c.pid < 0, "is ended");
 }
 
+/* Where the memory controller is not to be had it must be refused, and leave nothing. */
+static void cgroups(void)
+{
+	struct cgroup g;
+	struct child c;
+	u64 before, with;
+	int i;
+
+	if (cgroup_open(&g)) {
+		cgroup_close(&g);
+		tap_ok(g.root == -1 && g.dir == -1 && g.procs == -1, "a cgroup that cannot be made");
+		tap_skip("no memory cgroup: memory of a program");
+		return;
+	}
+	child_init(&c);
+	child_arg(&c, "sleep");
+	child_arg(&c, "100");
+	c.cgroup = g.procs;
+	tap_ok(!cgroup_kernel(&g, &before) && !child_start(&c, NULL), "a program in a cgroup");
+	/* It moves before it becomes sleep; a process has page tables and a stack at least. */
+	for (i = 0, with = before; i < 500 && with < before + 16; i++) {
+		usleep(10000);
+		if (cgroup_kernel(&g, &with))
+			break;
+	}
+	child_free(&c);
+	cgroup_close(&g);
+	tap_ok(with >= before + 16, "memory of a program");
+}
+
 int main(void)
 {
 	/* Reports are expected here, and are no matter for whoever reads the log. */
@@ -470,6 +502,7 @@ int main(void)
 	initramfs();
 	echoes();
 	children();
+	cgroups();
 	scratch_leave();
 	return tap_done();
 }

@@ -26,6 +26,7 @@ void child_init(struct child *c)
 	c->pid = -1;
 	c->in = -1;
 	c->out = -1;
+	c->cgroup = -1;
 }
 
 void child_arg(struct child *c, const char *fmt, ...)
@@ -90,6 +91,10 @@ run_child(struct child *c, int in, int out, pid_t parent, const char *kvm_device
 	dup2(out, STDERR_FILENO);
 	if (getppid() != parent)
 		_exit(127);
+	if (c->cgroup >= 0 && write(c->cgroup, "0", 1) != 1) {
+		dprintf(STDERR_FILENO, "cannot enter the cgroup: %s\n", strerror(errno));
+		_exit(127);
+	}
 	if (kvm_device && hide_dev(kvm_device)) {
 		dprintf(STDERR_FILENO, "cannot show %s as /dev/kvm: %s\n", kvm_device,
 			strerror(errno));

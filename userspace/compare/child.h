@@ -19,6 +19,7 @@
  * @pid: its process, -1: none
  * @in: its standard input, -1: none
  * @out: its standard output and error output, -1: none
+ * @cgroup: -1, or cgroup.procs of the cgroup that it runs in; the caller's
  * @line: what it wrote since the last whole line
  * @used: bytes of that
  * @tail: the last lines it wrote, oldest first
@@ -27,7 +28,7 @@ struct child {
 	char *argv[CHILD_MAX_ARGS + 1];
 	unsigned int argc;
 	pid_t pid;
-	int in, out;
+	int in, out, cgroup;
 	char line[65536];
 	size_t used;
 	char *tail[8];

@@ -4,10 +4,8 @@
  *
  * Sources: Linux Documentation/trace/histogram.rst, Documentation/filesystems/proc.rst.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -161,54 +159,6 @@ static u64 sum_lines(const char *path, const char *const *names)
 			    sscanf(line + len + 1, "%llu", &kib) == 1)
 				sum += kib;
 		}
-	}
-	if (f)
-		fclose(f);
-	return sum;
-}
-
-/* Gives back slabs without objects, which the kernel keeps for the next ones. */
-static void shrink_slabs(void)
-{
-	DIR *dir = opendir("/sys/kernel/slab");
-	char path[64 + NAME_MAX];
-	struct dirent *d;
-
-	while (dir && (d = readdir(dir))) {
-		if (d->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", d->d_name);
-		put(path, "1");
-	}
-	if (dir)
-		closedir(dir);
-}
-
-/*
- * Not MemAvailable: pages that a CPU has freed and keeps for itself, megabytes of them, are in no
- * line of meminfo.
- */
-u64 memory_free(void)
-{
-	static const char *const cached[] = { "Cached", "Buffers", NULL };
-	static const char *const shmem[] = { "Shmem", NULL };
-	FILE *f;
-	unsigned long long pages;
-	char line[256];
-	u64 sum;
-
-	/* Twice: some of what is cached holds something else that is. */
-	put("/proc/sys/vm/drop_caches", "3");
-	put("/proc/sys/vm/drop_caches", "3");
-	shrink_slabs();
-	/* Counters that CPUs keep for themselves are gathered. */
-	put("/proc/sys/vm/stat_refresh", "1");
-	sum = sum_lines("/proc/meminfo", cached) - sum_lines("/proc/meminfo", shmem);
-	f = fopen("/proc/zoneinfo", "re");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, " pages free %llu", &pages) == 1 ||
-		    sscanf(line, " count: %llu", &pages) == 1)
-			sum += pages * 4;
 	}
 	if (f)
 		fclose(f);

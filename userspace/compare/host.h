@@ -56,14 +56,6 @@ bool reasons_line(struct samples *s, const char *prefix, const char *line);
 /** reasons_end() - take the instance away */
 void reasons_end(struct reasons *r);
 
-/**
- * memory_free() - KiB of the host that nobody has but the cache of files
- *
- * Drops what is cached, and empty slabs. What VMs take is told by two of these while some of them
- * run: what ended leaves memory behind, in lists of free structures, that comes back late or never.
- */
-u64 memory_free(void);
-
 /** memory_of_process() - KiB of anonymous and shared memory, each page counted once: its PSS */
 u64 memory_of_process(pid_t pid);
 
