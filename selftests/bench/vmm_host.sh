@@ -1,11 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# On the lab host, for vmm.sh: the same guest with the same disks and the same tap, under mkvm and under
-# QEMU in turn. Prints "@@VMM ROUND SIDE NAME VALUE" lines. Beside it lie mkvm, vmm.env and the guest.
+# On the lab host, for vmm.sh: the guest with its disks and a tap under one VMM, mkvm or QEMU.
+# Prints "@@VMM ROUND SIDE NAME VALUE" lines. Beside it lie mkvm, vmm.env and the guest.
 set -eu
 cd "$(dirname "$0")"
 . ./vmm.env
 status=0
+tracing=/sys/kernel/tracing
+
+# No polling when a guest halts: a loop around PAUSE, which ends the emulator's turn each time, so the 200 us
+# of a clock that counts instructions are tens of thousands of turns.
+echo 0 >/sys/module/kvm/parameters/halt_poll_ns
 
 # A disk that takes no time of its own, and on it a file whose blocks are allocated and written.
 modprobe -a tun bridge ext4
@@ -29,23 +34,42 @@ server=$!
 
 drive() { echo "-drive file=$1,format=raw,if=none,id=$2,cache=$3,aio=io_uring -device virtio-blk-pci,drive=$2"; }
 
-# run SIDE LOG : boots the guest, which does the work
+# vmm OPTION... : the VMM of this side
+vmm() {
+	case "$side" in
+	mkvm) set -- ./mkvm run --accel kvm -nographic "$@" --no-reboot ;;
+	qemu) set -- /usr/bin/qemu-system-x86_64 -enable-kvm -cpu host -M pc -vga none -monitor none -nographic "$@" -no-reboot ;;
+	esac
+	exec timeout -s KILL "$patience" "$@" </dev/null
+}
+
+# run LOG : boots the guest, which does the work
 run() {
-	machine="-m 256 -smp 1 -nographic -kernel ./guest-vmlinuz -initrd ./guest-initrd
+	: >"$1.status"
+	machine="-m 256 -smp 1 -kernel ./guest-vmlinuz -initrd ./guest-initrd
 		$(drive guest-root.img root writeback),serial=root $(drive tools.img tools writeback) $(drive /data/data.img data "$cache")
 		-netdev tap,id=n0,ifname=tap0,script=no,downscript=no -device virtio-net-pci,netdev=n0,mac=52:54:00:00:09:01
-		-serial file:$2 -serial file:$2.status"
-	append="console=ttyS0,115200 loglevel=4 cryptomgr.notests mitigations=off"
-	: >"$2.status"
-	case "$1" in
-	mkvm) set -- ./mkvm run --accel kvm $machine --no-reboot ;;
-	qemu) set -- /usr/bin/qemu-system-x86_64 -enable-kvm -cpu host -M pc -vga none -global virtio-net-pci.romfile= -monitor none $machine -no-reboot ;;
-	esac
-	timeout -s KILL 300 "$@" -append "$append" </dev/null
+		-serial file:$1 -serial file:$1.status"
+	[ "$side" = mkvm ] || machine="$machine -global virtio-net-pci.romfile="
+	patience=300
+	(vmm $machine -append "console=ttyS0,115200 loglevel=4 cryptomgr.notests mitigations=off")
+}
+
+# start LOG : how often a second a VMM could get from exec to the first entry of a guest's CPU, one after the other
+start() {
+	for event in sched/sched_process_exec kvm/kvm_entry; do echo 1 >$tracing/events/$event/enable; done
+	patience=1
+	(vmm -m 128 -nodefaults -serial none -kernel ./guest-vmlinuz) >"$1.start" 2>&1 || true
+	for event in sched/sched_process_exec kvm/kvm_entry; do echo 0 >$tracing/events/$event/enable; done
+	# What it executed first; timeout was executed before it.
+	awk '{ for (i = 1; i < NF; i++) if ($(i + 1) ~ /^(sched_process_exec|kvm_entry):$/) at = $i + 0 }
+		/sched_process_exec: filename=[^ ]*(mkvm|qemu-system-x86_64) / { begun = at }
+		/kvm_entry: / && begun { printf "@@VMM %s %s start %d\n", round, side, 1 / (at - begun); exit }
+	' round="$round" side="$side" $tracing/trace
 }
 
 # count_end LOG : what the VMM asked the host's kernel for, and why the guest was left, by thread
-events=/sys/kernel/tracing/events
+events=$tracing/events
 count_begin() {
 	echo 'hist:keys=common_pid.execname,id.syscall:sort=hitcount.descending' >$events/raw_syscalls/sys_enter/trigger
 	echo 'hist:keys=exit_reason:sort=hitcount.descending' >$events/kvm/kvm_exit/trigger
@@ -59,15 +83,14 @@ count_end() {
 	done
 }
 
-order="mkvm qemu"
-[ $((round % 2)) = 1 ] || order="qemu mkvm"
-for side in ${sides:-$order}; do
-	log=/lab/out/$side
+log=/lab/out/$side
+case " $tests " in *" start "*) start "$log" ;; esac
+if [ "$tests" != start ]; then
 	[ -z "$count" ] || count_begin
-	run "$side" "$log" >"$log.out" 2>&1 || { status=1; cat "$log.out"; }
+	run "$log" >"$log.out" 2>&1 || { status=1; cat "$log.out"; }
 	[ -z "$count" ] || count_end "$log"
 	grep -q '^status 0' "$log.status" || { status=1; tail -n 20 "$log"; }
 	tr -d '\r' <"$log" | sed -n "s/^@@FIGURE /@@VMM $round $side /p"
-done
+fi
 kill $server
 exit $status

@@ -16,6 +16,7 @@ BEGIN {
 	row("write-1m", "1 MiB sequential writes", "1/s")
 	row("send", "iperf3, guest to host", "bit/s")
 	row("receive", "iperf3, host to guest", "bit/s")
+	row("start", "exec to the first entry", "1/s")
 }
 
 $1 == "@@VMM" && NF == 5 && $5 ~ /^[0-9]+$/ && !(($2, $3, $4) in value) {
