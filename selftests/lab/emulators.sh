@@ -61,7 +61,12 @@ start_vmx() {
 	info: action=ignore
 	debug: action=ignore
 	RC
-	echo c >"$work/commands"
+	: >"$work/commands"
+	if [ -n "$windows" ]; then
+		echo "magic_break: enabled=1" >>"$work/bochsrc"
+		for _ in $(seq "$windows"); do printf 'c\ntrace on\nc\ntrace off\n' >>"$work/commands"; done
+	fi
+	echo c >>"$work/commands"
 	: >"$outdir/serial.log"
 	: >"$outdir/console.log"
 	setsid "$emulator" -q -f "$work/bochsrc" -rc "$work/commands" </dev/null >"$work/e9.out" 2>"$outdir/emulator.err" &
@@ -90,6 +95,7 @@ stop_emulator() {
 	kill -9 -- "-$emupid" 2>/dev/null || true
 	wait "$emupid" 2>/dev/null || true
 	emupid=
+	[ -z "$windows" ] || cp "$work/e9.out" "$outdir/trace.log"
 	# Let the follower print what has been written since.
 	if [ -n "$tailpid" ]; then
 		sleep 0.3
