@@ -18,7 +18,7 @@ NEED := packages/need
 J := -j$(shell nproc)
 export LANE
 
-.PHONY: all module userspace selftests run check check-host compat lab bench bench-vmm compare clean help
+.PHONY: all module userspace selftests run check check-host compat lab bench bench-vmm bench-vmcs compare clean help
 .PHONY: install uninstall deb fuzz sdm-map
 all: module userspace selftests
 
@@ -32,6 +32,7 @@ help:
 	@echo 'make compare         stock KVM and mini-KVM compared, with mkvm and QEMU; a table and .lab/compare.html'
 	@echo 'make bench           the same of exits and a boot alone; OPTIONS="--bench cpuid" for some'
 	@echo 'make bench-vmm       mkvm and QEMU compared, disk and network, on one stock KVM'
+	@echo 'make bench-vmcs      VMREADs, VMWRITEs and WRMSRs of an exit, stock KVM and mini-KVM'
 	@echo 'make fuzz            fuzzers, FUZZ_SECONDS=600 each; TARGETS="ring image-qcow2" for some'
 	@echo 'make sdm-map         Documentation/sdm-map.rst, from the comments of the module'
 	@echo 'make install         mkvm, man pages, completion, udev rule, module source for DKMS (DESTDIR, prefix)'
@@ -120,6 +121,9 @@ bench compare: need-lab
 bench-vmm: need-lab
 	@$(NEED) bench
 	@selftests/bench/vmm.sh
+
+bench-vmcs: need-lab
+	@selftests/bench/vmcs.sh
 
 # Where to: DESTDIR and prefix, and the other directories that packaging/install names.
 PLACES := DESTDIR prefix bindir datadir libdir mandir docdir udevdir srcdir

@@ -21,6 +21,7 @@
 #define IPI_SAMPLES	512
 #define TICK_SAMPLES	256
 #define GAP		400		/* no exit and return is shorter */
+#define MARKED		3		/* samples, the last ones */
 #define VEC		0x61
 #define VEC_BACK	0x62
 #define HYPERCALL_POLL	1		/* answered with 0 and no work */
@@ -45,7 +46,7 @@ enum what {
 };
 
 /* What the guest is to do, written into its copy by the host. */
-static volatile uint64_t job, job_count, job_arg;
+static volatile uint64_t job, job_count, job_arg, marks;
 static uint64_t samples[SAMPLES + WARM_UP];
 static volatile uint64_t answered, ap_up, fired;
 
@@ -57,12 +58,33 @@ static inline uint64_t stamp(void)
 	return lo | (uint64_t)hi << 32;
 }
 
+/* Bochs' debugger stops here: `make bench-vmcs` has the instructions of the last samples listed. */
+static inline void mark(bool here)
+{
+	if (here)
+		asm volatile("xchg %%bx, %%bx" : : : "memory");
+}
+
 #define TIME(op)							\
 	for (i = 0; i < n; i++) {					\
-		uint64_t start = stamp();				\
+		bool marked = marks && i + MARKED >= n;			\
+		uint64_t start;						\
 									\
+		mark(marked);						\
+		start = stamp();					\
 		op;							\
 		samples[i] = stamp() - start;				\
+		mark(marked);						\
+	}
+
+/* For what times itself. */
+#define EACH(sample)							\
+	for (i = 0; i < n; i++) {					\
+		bool marked = marks && i + MARKED >= n;			\
+									\
+		mark(marked);						\
+		samples[i] = sample;					\
+		mark(marked);						\
 	}
 
 static void hypercall(void)
@@ -213,8 +235,7 @@ static void interrupts(void)
 	case DEADLINE:
 	case DEADLINE_HALTED:
 		apic_write(APIC_LVTT, VEC_BACK | APIC_TIMER_DEADLINE);
-		for (i = 0; i < n; i++)
-			samples[i] = deadline(job == DEADLINE_HALTED);
+		EACH(deadline(job == DEADLINE_HALTED));
 		break;
 	case DIRTY:
 		for (i = 0; i < n; i++)
@@ -259,8 +280,7 @@ static void guest_main(void)
 	case TICK:
 		/* An emulated CPU interrupts a guest only while the guest has interrupts on. */
 		sti();
-		for (i = 0; i < n; i++)
-			samples[i] = next_gap();
+		EACH(next_gap());
 		break;
 	case IPI:
 	case IRQFD_HALTED:
@@ -296,11 +316,15 @@ static bool serve_mmio(struct gvm_vcpu *v, struct minikvm_run *run)
 	return run->mmio.phys_addr == GUEST_MMIO;
 }
 
+/* Whether the guest marks its last samples of each measurement. */
+static bool marked;
+
 static void prepare(struct gvm *vm, enum what what, unsigned int n, uint64_t arg)
 {
 	*(uint64_t *)gvm_guest(vm, &job) = what;
 	*(uint64_t *)gvm_guest(vm, &job_count) = n;
 	*(uint64_t *)gvm_guest(vm, &job_arg) = arg;
+	*(uint64_t *)gvm_guest(vm, &marks) = marked && what != EMPTY;
 	gvm_enter64(vm, 0, guest_main);
 }
 
@@ -485,13 +509,18 @@ static void run_bench(const struct bench *b)
 	gvm_destroy(vm);
 }
 
-/* usage: exit_bench [NAME...]: all, or the named ones */
+/* usage: exit_bench [--marks] [NAME...]: all, or the named ones */
 int main(int argc, char **argv)
 {
 	struct gvm *vm;
 	unsigned int i;
 	int k;
 
+	if (argc > 1 && !strcmp(argv[1], "--marks")) {
+		marked = true;
+		argc--;
+		argv++;
+	}
 	gvm_start();
 	vm = gvm_create(1, GVM_IRQCHIP);
 	empty = measure(vm, NULL, EMPTY, SAMPLES, 0);
