@@ -9,30 +9,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config_device.h"
-#include "machine.h"
 #include "net/tap.h"
-#include "sandbox.h"
-#include "tap.h"
-#include "virtio/net.h"
-#include "virtio_bus.h"
+#include "net_driver.h"
 
 #define RAM_SIZE	0x400000ULL
-#define RING(q)		(0x1000ULL + (q) * 0x4000ULL)	/* descriptors; rings behind them */
 #define AVAIL(q)	(RING(q) + 0x2000)
 #define USED(q)		(RING(q) + 0x3000)
 #define BUFFERS		0x100000ULL
 #define F_NEXT		1
 #define F_WRITE		2
-#define PAIRS		2
-#define FEATURE(n)	BIT_ULL(VIRTIO_NET_F_##n)
 #define ALL_OFFLOADS	(FEATURE(CSUM) | FEATURE(GUEST_CSUM) | FEATURE(HOST_TSO4) | \
 			 FEATURE(GUEST_TSO4))
 
-static struct machine m;
-static struct config cfg;
-static const struct device_ops *ops;
-static void *nic;
 static struct tap *host;		/* the back end */
 static int wire[PAIRS];			/* its other ends */
 static u64 offloads;
@@ -45,39 +33,6 @@ int report(const char *fmt, ...)
 {
 	(void)fmt;
 	return -1;
-}
-
-int machine_add_device(struct machine *machine, const struct device_ops *device_ops, void *opaque)
-{
-	(void)machine;
-	ops = device_ops;
-	nic = opaque;
-	return 0;
-}
-
-void sandbox_thread(enum sandbox_kind kind)
-{
-	(void)kind;
-}
-
-const char *device_value(const struct device_config *d, const char *key)
-{
-	(void)d;
-	(void)key;
-	return "n";
-}
-
-int config_check_nic(struct config *c, struct device_config *d)
-{
-	(void)c;
-	(void)d;
-	return 0;
-}
-
-const char *netdev_kind_name(enum netdev_kind kind)
-{
-	(void)kind;
-	return "tap";
 }
 
 unsigned int link_mtu(const char *name)
@@ -113,11 +68,6 @@ static const struct net_backend_ops host_ops = {
 	.recv = tap_recv, .send = tap_send, .poll_fd = tap_poll_fd, .set_offloads = set_offloads,
 	.set_queues = set_queues, .close = tap_close,
 };
-
-static u8 *at(gpa_t gpa)
-{
-	return m.mem.ram[0].hva + gpa;
-}
 
 /* A driver's initialisation with @features of those offered; forgets all requests. */
 static void start(u64 features)

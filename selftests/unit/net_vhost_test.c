@@ -8,27 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config_device.h"
-#include "machine.h"
 #include "net/vhost.h"
-#include "sandbox.h"
-#include "tap.h"
-#include "virtio/net.h"
-#include "virtio/pci.h"
+#include "net_driver.h"
 
 #define RAM_SIZE	0x200000ULL
-#define RING(q)		(0x1000ULL + (q) * 0x4000ULL)	/* descriptors; rings behind them */
 #define COMMAND		0x100000ULL
-#define PAIRS		2
 #define CONTROL		(2 * PAIRS)
-#define FEATURE(n)	BIT_ULL(VIRTIO_NET_F_##n)
 
-static struct machine m;
-static struct config cfg;
-static const struct device_ops *ops;
-static void *nic;
-static struct virtio_dev *dev;
-static atomic_uint nr_interrupts[2 * PAIRS + 1], nr_reports;
+static atomic_uint nr_calls[2 * PAIRS + 1], nr_reports;
 static atomic_bool direct;
 static int event[2 * PAIRS];
 static struct net_backend host;
@@ -85,48 +72,10 @@ int report(const char *fmt, ...)
 	return -1;
 }
 
-int machine_add_device(struct machine *machine, const struct device_ops *device_ops, void *opaque)
-{
-	(void)machine;
-	ops = device_ops;
-	nic = opaque;
-	return 0;
-}
-
-void sandbox_thread(enum sandbox_kind kind)
-{
-	(void)kind;
-}
-
-const char *device_value(const struct device_config *d, const char *key)
-{
-	(void)d;
-	(void)key;
-	return "n";
-}
-
-int config_check_nic(struct config *c, struct device_config *d)
-{
-	(void)c;
-	(void)d;
-	return 0;
-}
-
-const char *netdev_kind_name(enum netdev_kind kind)
-{
-	(void)kind;
-	return "tap";
-}
-
-static void interrupt(void *opaque, unsigned int queue)
+static void count_call(void *opaque, unsigned int queue)
 {
 	(void)opaque;
-	nr_interrupts[queue]++;
-}
-
-static void config_interrupt(void *opaque)
-{
-	(void)opaque;
+	nr_calls[queue]++;
 }
 
 static int event_fd(void *opaque, unsigned int queue)
@@ -143,33 +92,6 @@ static bool event_is_direct(void *opaque, unsigned int queue)
 	return atomic_load(&direct);
 }
 
-static const struct virtio_transport transport = {
-	.queue_interrupt = interrupt, .config_interrupt = config_interrupt,
-	.event_fd = event_fd, .event_is_direct = event_is_direct,
-};
-
-struct virtio_pci *virtio_pci_create(struct machine *machine, struct virtio_dev *d, u32 class_code)
-{
-	(void)machine;
-	(void)class_code;
-	d->transport = &transport;
-	dev = d;
-	return (struct virtio_pci *)d;
-}
-
-void virtio_pci_destroy(struct virtio_pci *vpci)
-{
-	(void)vpci;
-}
-
-void virtio_pci_reset(struct virtio_pci *vpci)
-{
-	(void)vpci;
-	pthread_mutex_lock(&dev->lock);
-	virtio_reset(dev);
-	pthread_mutex_unlock(&dev->lock);
-}
-
 static int poll_fd(struct net_backend *nb, unsigned int queue)
 {
 	(void)nb;
@@ -183,26 +105,18 @@ static void close_host(struct net_backend *nb)
 
 static const struct net_backend_ops host_ops = { .poll_fd = poll_fd, .close = close_host };
 
-static u8 *at(gpa_t gpa)
-{
-	return m.mem.ram[0].hva + gpa;
-}
-
-static void notify(unsigned int queue)
-{
-	u64 one = 1;
-
-	/* As the accelerator does it. */
-	if (write(dev->ops->notify_fd(dev->opaque, queue), &one, sizeof(one)) != sizeof(one))
-		tap_bail("cannot notify");
-}
-
 static void signal_fd(int fd)
 {
 	u64 one = 1;
 
 	if (write(fd, &one, sizeof(one)) != sizeof(one))
 		tap_bail("cannot signal");
+}
+
+/* As the accelerator does it. */
+static void notify(unsigned int queue)
+{
+	signal_fd(dev->ops->notify_fd(dev->opaque, queue));
 }
 
 static bool is_signalled(int fd)
@@ -346,7 +260,7 @@ static void test_pairs(void)
 
 static void test_interrupts(void)
 {
-	unsigned int before = nr_interrupts[1];
+	unsigned int before = nr_calls[1];
 
 	atomic_store(&direct, false);
 	start(BASIC, 3);
@@ -354,19 +268,19 @@ static void test_interrupts(void)
 	if (!AWAIT(runs(0)))
 		tap_bail("the pair does not run");
 	signal_fd(event[1]);
-	tap_ok(AWAIT(nr_interrupts[1] == before + 1) && stat_of("vhost_forwarded_interrupts") > 0,
+	tap_ok(AWAIT(nr_calls[1] == before + 1) && stat_of("vhost_forwarded_interrupts") > 0,
 	       "an event that the accelerator does not take becomes an interrupt");
 	atomic_store(&direct, true);
 	dev->ops->events_moved(dev->opaque);
 	command(2, VIRTIO_NET_CTRL_MQ, 0, 0);
 	signal_fd(event[1]);
 	command(2, VIRTIO_NET_CTRL_MQ, 0, 0);
-	tap_ok(nr_interrupts[1] == before + 1 && is_signalled(event[1]),
+	tap_ok(nr_calls[1] == before + 1 && is_signalled(event[1]),
 	       "one that it takes is not touched");
 	signal_fd(event[1]);
 	atomic_store(&direct, false);
 	dev->ops->events_moved(dev->opaque);
-	tap_ok(AWAIT(nr_interrupts[1] == before + 2), "one that was left when it ceased to is not lost");
+	tap_ok(AWAIT(nr_calls[1] == before + 2), "one that was left when it ceased to is not lost");
 }
 
 static void test_pause(void)
@@ -377,7 +291,7 @@ static void test_pause(void)
 	notify(0);
 	if (!AWAIT(runs(0)))
 		tap_bail("the pair does not run");
-	before = nr_interrupts[0];
+	before = nr_calls[0];
 	kernel[0].base[VHOST_RX] = 5;
 	kernel[0].base[VHOST_TX] = 9;
 	ops->paused(nic);
@@ -391,7 +305,7 @@ static void test_pause(void)
 	tap_ok(AWAIT(runs(0)) && kernel[0].ring[VHOST_RX].base == 5 &&
 	       kernel[0].ring[VHOST_TX].base == 9, "resumed, it goes on where it stopped");
 	tap_ok(AWAIT(is_signalled(kernel[0].kick[0])), "and looks at what came meanwhile");
-	tap_ok(AWAIT(nr_interrupts[0] == before + 1), "the last interrupt before is not lost");
+	tap_ok(AWAIT(nr_calls[0] == before + 1), "the last interrupt before is not lost");
 	ops->paused(nic);
 	start(BASIC, 3);
 	notify(0);
@@ -460,6 +374,9 @@ int main(void)
 	m.mem.ram[0] = (struct guest_ram){ 0, RAM_SIZE, aligned_alloc(4096, RAM_SIZE) };
 	if (!m.mem.ram[0].hva)
 		tap_bail("no memory");
+	transport.queue_interrupt = count_call;
+	transport.event_fd = event_fd;
+	transport.event_is_direct = event_is_direct;
 	host.ops = &host_ops;
 	host.queues = PAIRS;
 	host.vhost = kernel;
