@@ -65,19 +65,6 @@ static inline void mark(bool here)
 		asm volatile("xchg %%bx, %%bx" : : : "memory");
 }
 
-#define TIME(op)							\
-	for (i = 0; i < n; i++) {					\
-		bool marked = marks && i + MARKED >= n;			\
-		uint64_t start;						\
-									\
-		mark(marked);						\
-		start = stamp();					\
-		op;							\
-		samples[i] = stamp() - start;				\
-		mark(marked);						\
-	}
-
-/* For what times itself. */
 #define EACH(sample)							\
 	for (i = 0; i < n; i++) {					\
 		bool marked = marks && i + MARKED >= n;			\
@@ -86,6 +73,15 @@ static inline void mark(bool here)
 		samples[i] = sample;					\
 		mark(marked);						\
 	}
+
+/* How long @op takes. */
+#define TIME(op)							\
+	EACH(({								\
+		uint64_t start = stamp();				\
+									\
+		op;							\
+		stamp() - start;					\
+	}))
 
 static void hypercall(void)
 {
